@@ -1,0 +1,56 @@
+"""What every backend looks like, and how backends are found."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from brf_deploy.arrays import Ints
+from brf_deploy.errors import InvalidInput, Unavailable
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.registry import load_entry, names
+from brf_deploy.trace import Record, Trace
+
+GROUP = "brf_deploy.backends"
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a backend or tool can be used here; `detail` is its version, or why not and how to get it."""
+
+    present: bool
+    detail: str
+
+
+class Backend(Protocol):
+    """Runs an integer network bit for bit as `brf_deploy.reference` does."""
+
+    name: str
+
+    def availability(self) -> Availability:
+        """Whether this backend can run here, without importing anything heavy."""
+        ...
+
+    def run(self, network: IntegerNetwork, inputs: Ints, record: Record = Record.STATES) -> Trace:
+        """Run messages (time, batch, inputs), in the order of the data set, from silence."""
+        ...
+
+
+def check_inputs(network: IntegerNetwork, inputs: Ints) -> Ints:
+    """The messages as the network sees them: checked against its width and encoding, permuted, int64."""
+    messages = network.encoding.present(inputs)
+    if messages.shape[2] != network.inputs:
+        raise InvalidInput(f"input messages: {messages.shape[2]} channels found, the network has {network.inputs}")
+    return messages
+
+
+def backend_names() -> list[str]:
+    """Every declared backend, present or not; the reference first."""
+    return sorted(names(GROUP), key=lambda name: (name != "reference", name))
+
+
+def load_backend(name: str) -> Backend:
+    """The backend of that name; raises `InvalidInput` for an unknown one, `Unavailable` for an absent one."""
+    backend: Backend = load_entry(GROUP, name, "backend")
+    found = backend.availability()
+    if not found.present:
+        raise Unavailable(f"backend '{name}' is not available: {found.detail}")
+    return backend

@@ -1,0 +1,76 @@
+"""The stability certificate: exact integers that keep every neuron inside the divergence boundary.
+
+For every spike history the refractory damping C stays within ``0 .. Cmax`` and ``(2**f - D - C)**2 + W**2`` is convex
+in C, so the two ends decide (theorem T1). Both ends strictly inside the disc make every neuron fall silent after its
+input stops (theorem T3).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brf_deploy.arrays import Bools, Floats, Ints
+from brf_deploy.errors import CertificateViolation
+from brf_deploy.fixed_point import shift_to_nearest, shift_up
+
+if TYPE_CHECKING:
+    from brf_deploy.network import Arithmetic, IntegerNetwork, ResonatorLayer
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """Per neuron of one layer: squared radii ``(2**f - D - C)**2 + W**2`` at C = 0 and C = Cmax, and the verdict."""
+
+    at_rest: Ints
+    at_full_reset: Ints
+    bound: Ints
+    disc: int
+    mantissas_fit: Bools
+
+    @property
+    def violations(self) -> Bools:
+        """True for a neuron outside its bound at rest, not strictly inside the disc, or with ill-formed mantissas."""
+        inside = (self.at_rest <= self.bound) & (self.bound < self.disc) & (self.at_full_reset < self.disc)
+        return ~(inside & self.mantissas_fit)
+
+    @property
+    def radius(self) -> Floats:
+        """The larger endpoint radius of each neuron; below 1 inside the disc."""
+        return np.sqrt(np.maximum(self.at_rest, self.at_full_reset) / self.disc)
+
+
+def largest_reset(layer: "ResonatorLayer", arithmetic: "Arithmetic") -> int:
+    """Cmax: the refractory damping at Qmax, with f fraction bits."""
+    return int(reset(np.asarray([layer.refractory.largest(layer.state_fraction)]), layer, arithmetic)[0])
+
+
+def reset(q: Ints, layer: "ResonatorLayer", arithmetic: "Arithmetic") -> Ints:
+    """C, the refractory damping dt * q: rounded to nearest at fC fraction bits, returned with f fraction bits."""
+    rounded = shift_to_nearest(q * layer.refractory.gain, layer.reset_shift(arithmetic))
+    return shift_up(rounded, arithmetic.accumulator_fraction - arithmetic.reset_fraction)
+
+
+def certificate(layer: "ResonatorLayer", arithmetic: "Arithmetic") -> Certificate:
+    """Evaluate the certificate of one layer in exact integers."""
+    damping, rotation = layer.coefficients(arithmetic)
+    one = 1 << arithmetic.accumulator_fraction
+    ends = [(one - damping - c) ** 2 + rotation**2 for c in (0, largest_reset(layer, arithmetic))]
+    largest = (1 << arithmetic.coefficient_bits) - 1
+    fit = (layer.damping >= 0) & (layer.damping <= largest) & (layer.rotation >= 0) & (layer.rotation <= largest)
+    return Certificate(ends[0], ends[1], layer.energy_bound, one * one, fit)
+
+
+def certify(network: "IntegerNetwork") -> None:
+    """Raise `CertificateViolation` unless every neuron of every layer is strictly inside the boundary."""
+    for layer in network.layers:
+        result = certificate(layer, network.arithmetic)
+        bad = np.flatnonzero(result.violations)
+        if len(bad):
+            worst = int(bad[np.argmax(result.radius[bad])])
+            raise CertificateViolation(
+                f"layer '{layer.name}': {len(bad)} of {layer.count} neurons break the stability certificate, worst "
+                f"neuron {worst} with pole radius {result.radius[worst]:.6f} (limit: below "
+                f"{min(1.0, float(np.sqrt(result.bound[worst] / result.disc))):.6f}); such a neuron can fire for ever "
+                "without input. Quantise with scheme 'dwn', or give more coefficient bits"
+            )
