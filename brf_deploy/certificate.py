@@ -15,7 +15,7 @@ from brf_deploy.errors import CertificateViolation
 from brf_deploy.fixed_point import shift_to_nearest, shift_up
 
 if TYPE_CHECKING:
-    from brf_deploy.network import Arithmetic, IntegerNetwork, ResonatorLayer
+    from brf_deploy.network import Arithmetic, IntegerNetwork, Refractory, ResonatorLayer
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +40,25 @@ class Certificate:
         return np.sqrt(np.maximum(self.at_rest, self.at_full_reset) / self.disc)
 
 
-def largest_reset(layer: "ResonatorLayer", arithmetic: "Arithmetic") -> int:
-    """Cmax: the refractory damping at Qmax, with f fraction bits."""
-    return int(reset(np.asarray([layer.refractory.largest(layer.state_fraction)]), layer, arithmetic)[0])
-
-
-def reset(q: Ints, layer: "ResonatorLayer", arithmetic: "Arithmetic") -> Ints:
-    """C, the refractory damping dt * q: rounded to nearest at fC fraction bits, returned with f fraction bits."""
-    rounded = shift_to_nearest(q * layer.refractory.gain, layer.reset_shift(arithmetic))
+def reset(q: Ints, refractory: "Refractory", fraction: int, arithmetic: "Arithmetic") -> Ints:
+    """C, the refractory damping dt * q of a q with `fraction` bits: to nearest at fC bits, returned with f bits."""
+    rounded = shift_to_nearest(q * refractory.gain, refractory.gain_shift(fraction, arithmetic.reset_fraction))
     return shift_up(rounded, arithmetic.accumulator_fraction - arithmetic.reset_fraction)
+
+
+def largest_reset(refractory: "Refractory", fraction: int, arithmetic: "Arithmetic") -> int:
+    """Cmax: the refractory damping at Qmax, with f fraction bits."""
+    return int(reset(np.asarray([refractory.largest(fraction)]), refractory, fraction, arithmetic)[0])
 
 
 def certificate(layer: "ResonatorLayer", arithmetic: "Arithmetic") -> Certificate:
     """Evaluate the certificate of one layer in exact integers."""
     damping, rotation = layer.coefficients(arithmetic)
     one = 1 << arithmetic.accumulator_fraction
-    ends = [(one - damping - c) ** 2 + rotation**2 for c in (0, largest_reset(layer, arithmetic))]
+    ends = [
+        (one - damping - c) ** 2 + rotation**2
+        for c in (0, largest_reset(layer.refractory, layer.state_fraction, arithmetic))
+    ]
     largest = (1 << arithmetic.coefficient_bits) - 1
     fit = (layer.damping >= 0) & (layer.damping <= largest) & (layer.rotation >= 0) & (layer.rotation <= largest)
     return Certificate(ends[0], ends[1], layer.energy_bound, one * one, fit)

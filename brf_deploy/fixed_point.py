@@ -21,7 +21,9 @@ def shift_toward_zero(y: Ints, bits: int) -> Ints:
     Toward zero, because then |result| <= |y| / 2**bits and the rounding can never feed energy into a resonator
     (theorem T2).
     """
-    return np.asarray(np.where(y >= 0, y >> bits, -(-y >> bits)), np.int64)
+    magnitude: Ints = np.abs(y) >> bits
+    signed: Ints = np.where(y < 0, -magnitude, magnitude)
+    return signed
 
 
 def shift_to_nearest(y: Ints, bits: int) -> Ints:

@@ -21,13 +21,14 @@ class Arithmetic:
     """Word widths and rounding rules, fields of the network and not habits of a backend.
 
     state_bits: S, signed word of u, v and readout. coefficient_bits: B, unsigned mantissas of damping and rotation.
-    weight_bits: signed synapse. accumulator_fraction: f, fraction of the rotation's coefficients.
+    weight_bits, readout_weight_bits: signed synapses. accumulator_fraction: f, fraction of the rotation's coefficients.
     reset_fraction: fC, fraction of the refractory damping.
     """
 
     state_bits: int = 24
     coefficient_bits: int = 12
     weight_bits: int = 8
+    readout_weight_bits: int = 8
     accumulator_fraction: int = 20
     reset_fraction: int = 15
     rounding: Literal["toward_zero"] = "toward_zero"
@@ -37,6 +38,7 @@ class Arithmetic:
         check_range("state_bits", self.state_bits, 8, 32)
         check_range("coefficient_bits", self.coefficient_bits, 2, 16)
         check_range("weight_bits", self.weight_bits, 1, 16)
+        check_range("readout_weight_bits", self.readout_weight_bits, 1, 16)
         check_range("accumulator_fraction", self.accumulator_fraction, 1, 24)
         check_range("reset_fraction", self.reset_fraction, 0, self.accumulator_fraction)
         if self.state_bits + self.accumulator_fraction > EXACT_BITS - 1:
@@ -114,6 +116,10 @@ class Refractory:
         """Qmax: no spike history drives q beyond this (theorem T1)."""
         return (1 << (fraction + self.decay_exponent)) // ((1 << self.decay_exponent) - self.decay)
 
+    def gain_shift(self, fraction: int, reset_fraction: int) -> int:
+        """Right shift that takes ``q * gain`` to fC = `reset_fraction` bits."""
+        return fraction + self.gain_exponent - reset_fraction
+
 
 @dataclass(frozen=True, eq=False)
 class ResonatorLayer:
@@ -159,10 +165,6 @@ class ResonatorLayer:
         fraction = arithmetic.accumulator_fraction
         damping = shift_up(self.damping, fraction - self.damping_exponent)
         return damping, shift_up(self.rotation, fraction - self.rotation_exponent)
-
-    def reset_shift(self, arithmetic: Arithmetic) -> int:
-        """Right shift that takes ``q * gain`` to fC fraction bits."""
-        return self.state_fraction + self.refractory.gain_exponent - arithmetic.reset_fraction
 
     def __repr__(self) -> str:
         loop = "recurrent" if self.recurrent is not None else "feed-forward"
@@ -263,20 +265,20 @@ class IntegerNetwork:
         check_range(f"{name} threshold", layer.threshold, 1, arithmetic.limit)
         check_range(f"{name} damping_exponent", layer.damping_exponent, 0, arithmetic.accumulator_fraction)
         check_range(f"{name} rotation_exponent", layer.rotation_exponent, 0, arithmetic.accumulator_fraction)
-        if layer.reset_shift(arithmetic) < 1:
+        gain_shift = layer.refractory.gain_shift(layer.state_fraction, arithmetic.reset_fraction)
+        if gain_shift < 1:
             raise InvalidNetwork(
                 f"{name}: state_fraction {layer.state_fraction} + gain_exponent {layer.refractory.gain_exponent} "
                 f"do not exceed reset_fraction {arithmetic.reset_fraction}; lower reset_fraction"
             )
-        drive = self._check_synapses(
-            f"{name} input", layer.input, self.input_fraction(index), self.largest_message(index)
-        )
+        bits, message = arithmetic.weight_bits, self.largest_message(index)
+        drive = self._check_synapses(f"{name} input", layer.input, bits, self.input_fraction(index), message)
         if layer.recurrent is not None:
-            drive += self._check_synapses(f"{name} recurrent", layer.recurrent, layer.state_fraction, 1)
+            drive += self._check_synapses(f"{name} recurrent", layer.recurrent, bits, layer.state_fraction, 1)
         largest_q = layer.refractory.largest(layer.state_fraction)
         widest = max(
             drive + arithmetic.limit,
-            largest_q * max(layer.refractory.decay, 2 * layer.refractory.gain) + (1 << layer.reset_shift(arithmetic)),
+            largest_q * max(layer.refractory.decay, 2 * layer.refractory.gain) + (1 << gain_shift),
         )
         if widest >= 1 << EXACT_BITS or largest_q >= 1 << 31:
             raise InvalidNetwork(
@@ -284,17 +286,16 @@ class IntegerNetwork:
                 f"limits are {EXACT_BITS} and 31; lower state_fraction ({layer.state_fraction}) or the weights' scale"
             )
 
-    def _check_synapses(self, name: str, synapses: Synapses, fraction: int, message: int) -> int:
-        bits = self.arithmetic.weight_bits
-        check_range(
-            f"{name} weight", synapses.mantissa, -(1 << bits - 1), (1 << bits - 1) - 1, f"weight_bits is {bits}"
-        )
+    def _check_synapses(self, name: str, synapses: Synapses, bits: int, fraction: int, message: int) -> int:
+        top = 1 << (bits - 1)
+        check_range(f"{name} weight", synapses.mantissa, -top, top - 1, f"the network declares {bits}-bit weights")
         check_range(f"{name} weight shift", synapses.shift(fraction), 0, 48, "lower the weight exponent")
         return synapses.largest_sum(fraction, message)
 
     def _check_readout(self) -> None:
         check_range("readout fraction", self.readout.fraction, 1, self.arithmetic.state_bits - 1)
-        drive = self._check_synapses("readout", self.readout.weight, self.readout.fraction, 1)
+        bits = self.arithmetic.readout_weight_bits
+        drive = self._check_synapses("readout", self.readout.weight, bits, self.readout.fraction, 1)
         if drive + self.arithmetic.limit >= 1 << EXACT_BITS:
             raise InvalidNetwork(f"readout: a sum can need {drive.bit_length()} bits, the limit is {EXACT_BITS}")
 

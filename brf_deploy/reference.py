@@ -43,7 +43,7 @@ def resonator_step(state: ResonatorState, x: Ints, layer: ResonatorLayer, arithm
     """One step of a resonator layer: rotate with the old state, add x, clip, compare with the old q."""
     f, limit = arithmetic.accumulator_fraction, arithmetic.limit
     D, W = layer.coefficients(arithmetic)
-    C = reset(state.q, layer, arithmetic)
+    C = reset(state.q, layer.refractory, layer.state_fraction, arithmetic)
     A = (1 << f) - D - C
     u = saturate(shift_toward_zero(A * state.u - W * state.v, f) + x, limit)
     v = saturate(shift_toward_zero(A * state.v + W * state.u, f), limit)

@@ -1,0 +1,28 @@
+"""Options that several commands share, spelled and explained once."""
+
+from pathlib import Path
+
+import click
+
+data_option = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="BRF_DATA",
+    show_envvar=True,
+    metavar="DIR",
+    help="Data directory; `brf-deploy data list` shows what is in it.",
+)
+
+task_option = click.option("--task", required=True, metavar="NAME", help="Task: digits, ecg, smnist, psmnist.")
+
+samples_option = click.option(
+    "--samples", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of the split.  [default: all]"
+)
+
+json_option = click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="Also write the result as JSON; '-' is standard output, and the table then goes to standard error.",
+)

@@ -1,0 +1,17 @@
+"""From a float network to integers inside the divergence boundary."""
+
+from brf_deploy.quantize.calibration import Ranges, measure_ranges
+from brf_deploy.quantize.configuration import QuantizationConfig, Scheme
+from brf_deploy.quantize.loss import LayerLoss, quantization_loss
+from brf_deploy.quantize.network import quantize, quantize_unsafe
+
+__all__ = [
+    "LayerLoss",
+    "QuantizationConfig",
+    "Ranges",
+    "Scheme",
+    "measure_ranges",
+    "quantization_loss",
+    "quantize",
+    "quantize_unsafe",
+]

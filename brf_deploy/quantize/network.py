@@ -1,0 +1,143 @@
+"""A float network becomes an integer network: the host quantiser of docs/arithmetic.md section 4."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from brf_deploy.certificate import largest_reset
+from brf_deploy.errors import InvalidInput, InvalidNetwork
+from brf_deploy.fixed_point import to_fixed
+from brf_deploy.float_network import BRFNeurons, FloatNetwork
+from brf_deploy.network import (
+    Arithmetic,
+    IntegerNetwork,
+    Readout,
+    Refractory,
+    ResonatorLayer,
+    UncertifiedNetwork,
+)
+from brf_deploy.quantize.calibration import Ranges, fraction_bits
+from brf_deploy.quantize.configuration import QuantizationConfig, Scheme
+from brf_deploy.quantize.poles import IntegerPoles, dwn, float_poles, lava_constants, naive, require_brf
+from brf_deploy.quantize.weights import quantize_rows
+
+# Bits of the constants every neuron of a layer shares; measured in arithmetic.md, sections 0.5 and 3.
+LEAK_BITS = 16  # refractory decay: 8 bits cost +2.6 % spikes, 16 bits nothing
+READOUT_LEAK_BITS = 16  # 1 - alpha of slow readouts is small: 12 bits would be 3 % off
+RESET_BITS = 12  # dt and the refractory damping: 8 are enough
+SMALLEST_READOUT_BITS = 4  # fewer cost accuracy although the hidden layer would bear it
+
+
+def quantize(network: FloatNetwork, config: QuantizationConfig, ranges: Ranges) -> IntegerNetwork:
+    """A certified integer network; raises `CertificateViolation` where the scheme leaves the disc."""
+    return IntegerNetwork(**_parts(network, config, ranges))
+
+
+def quantize_unsafe(network: FloatNetwork, config: QuantizationConfig, ranges: Ranges) -> UncertifiedNetwork:
+    """The same without the certificate: to measure what a baseline does. No exporter accepts the result."""
+    return UncertifiedNetwork(**_parts(network, config, ranges))
+
+
+def _parts(network: FloatNetwork, config: QuantizationConfig, ranges: Ranges) -> dict[str, Any]:
+    if len(ranges.layers) != len(network.layers):
+        raise InvalidInput(f"calibration: ranges of {len(ranges.layers)} layers for {len(network.layers)} layers")
+    arithmetic = Arithmetic(
+        state_bits=config.state_bits,
+        coefficient_bits=config.coefficient_bits,
+        weight_bits=config.weight_bits,
+        readout_weight_bits=max(config.weight_bits, SMALLEST_READOUT_BITS),
+        reset_fraction=min(_reset_fraction(require_brf(layer)) for layer in network.layers),
+    )
+    layers = [_layer(network, index, config, arithmetic, ranges) for index in range(len(network.layers))]
+    return {
+        "task": network.task,
+        "encoding": network.encoding,
+        "arithmetic": arithmetic,
+        "layers": tuple(layers),
+        "readout": _readout(network, arithmetic, ranges),
+        "skip_steps": network.skip_steps,
+    }
+
+
+def _reset_fraction(neurons: BRFNeurons) -> int:
+    """fC: fraction bits at which the largest ``dt q = dt / (1 - gamma)`` fills RESET_BITS, with 1 % to spare."""
+    largest = neurons.dt / (1 - neurons.gamma) * 1.01
+    return min(Arithmetic.accumulator_fraction, math.floor(math.log2(((1 << RESET_BITS) - 1) / largest)))
+
+
+def _refractory(neurons: BRFNeurons) -> Refractory:
+    exponent = math.floor(math.log2(((1 << RESET_BITS) - 1) / neurons.dt))
+    return Refractory(
+        decay=int(to_fixed(neurons.gamma, LEAK_BITS)),
+        decay_exponent=LEAK_BITS,
+        gain=int(to_fixed(neurons.dt, exponent)),
+        gain_exponent=exponent,
+    )
+
+
+def _layer(
+    network: FloatNetwork, index: int, config: QuantizationConfig, arithmetic: Arithmetic, ranges: Ranges
+) -> ResonatorLayer:
+    layer = network.layers[index]
+    neurons = require_brf(layer)
+    fraction = config.state_fraction or fraction_bits(ranges.layers[index], config.state_bits)
+    graded = network.encoding.graded_bits if index == 0 else 0
+    if fraction < graded:
+        raise InvalidInput(
+            f"layer '{layer.name}': {fraction} state fraction bits cannot hold {graded}-bit graded inputs; "
+            "give more state bits"
+        )
+    # The messages are integers in units of 2**-g, the float network divides by full_scale: fold the ratio in.
+    scale = neurons.dt * ((1 << graded) / network.encoding.full_scale if index == 0 else 1.0)
+    into = quantize_rows(layer.input_weight.astype(np.float64) * scale, config.weight_bits, fraction - graded)
+    recurrent = None
+    if layer.recurrent_weight is not None:
+        weight = layer.recurrent_weight.astype(np.float64) * neurons.dt
+        recurrent = quantize_rows(weight, config.weight_bits, fraction)
+    refractory = _refractory(neurons)
+    try:
+        poles = _solve(neurons, config, arithmetic, largest_reset(refractory, fraction, arithmetic))
+    except InvalidNetwork as error:
+        raise InvalidNetwork(f"layer '{layer.name}': {error}") from error
+    return ResonatorLayer(
+        name=layer.name,
+        dt=neurons.dt,
+        state_fraction=fraction,
+        threshold=int(to_fixed(neurons.theta, fraction)),
+        damping=poles.damping,
+        damping_exponent=poles.damping_exponent,
+        rotation=poles.rotation,
+        rotation_exponent=poles.rotation_exponent,
+        energy_bound=poles.energy_bound,
+        refractory=refractory,
+        input=into,
+        recurrent=recurrent,
+    )
+
+
+def _solve(neurons: BRFNeurons, config: QuantizationConfig, arithmetic: Arithmetic, c_max: int) -> IntegerPoles:
+    bits, fraction = config.coefficient_bits, arithmetic.accumulator_fraction
+    match config.scheme:
+        case Scheme.DWN:
+            return dwn(float_poles(neurons), bits, fraction, c_max, config.damping_kept)
+        case Scheme.NAIVE:
+            return naive(float_poles(neurons), bits, fraction)
+        case Scheme.LAVA:
+            return lava_constants(float_poles(neurons), bits, fraction)
+
+
+def _readout(network: FloatNetwork, arithmetic: Arithmetic, ranges: Ranges) -> Readout:
+    fraction = fraction_bits(ranges.readout, arithmetic.state_bits)
+    tau = network.readout.tau.astype(np.float64)
+    with np.errstate(divide="ignore"):
+        forget = -np.expm1(-1 / tau)  # 1 - alpha
+    leak = to_fixed(forget, READOUT_LEAK_BITS)
+    if (leak < 1).any():
+        worst = int(leak.argmin())
+        raise InvalidNetwork(
+            f"readout {worst}: tau = {tau[worst]:.4g} steps leaves 1 - alpha below 2**-{READOUT_LEAK_BITS}, which "
+            "rounds to a readout that never forgets; lower tau"
+        )
+    weight = network.readout.weight.astype(np.float64) * forget[:, None]
+    return Readout(fraction, leak, READOUT_LEAK_BITS, quantize_rows(weight, arithmetic.readout_weight_bits, fraction))
