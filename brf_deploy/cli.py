@@ -38,7 +38,7 @@ class CommandFailure(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Print the message; folded to the terminal's width, one line each where stderr is not a terminal."""
         text = f"brf-deploy: error: {self.message}"
-        click.echo(fold(text) if sys.stderr.isatty() else text, err=True)
+        click.echo(fold(text) if sys.stderr.isatty() else text, file=file, err=True)
 
 
 class Interrupted(click.ClickException):
@@ -48,7 +48,7 @@ class Interrupted(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print one line."""
-        click.echo("brf-deploy: interrupted", err=True)
+        click.echo("brf-deploy: interrupted", file=file, err=True)
 
 
 def fold(text: str) -> str:

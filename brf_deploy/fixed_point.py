@@ -43,7 +43,7 @@ def shift_up(y: Ints, bits: int | Ints) -> Ints:
 
 def saturate(y: Ints, limit: int) -> Ints:
     """Clip symmetrically to ``-limit .. limit``."""
-    return np.minimum(np.maximum(y, -limit), limit)
+    return np.asarray(np.minimum(np.maximum(y, -limit), limit), np.int64)
 
 
 def symmetric_limit(bits: int) -> int:

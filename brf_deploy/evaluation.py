@@ -1,0 +1,133 @@
+"""Accuracy and spike counts of a float or an integer network on a task."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from brf_deploy.arrays import Bools
+from brf_deploy.backend import Backend
+from brf_deploy.errors import InvalidInput
+from brf_deploy.float_network import FloatNetwork
+from brf_deploy.float_reference import run_float
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.task import Samples, Task, correct
+from brf_deploy.trace import Record, Trace
+
+# Words (one array element of every kind) that a chunk of samples may occupy; 16 M keep a run near 100 MB.
+CHUNK_WORDS = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """correct: right predictions, (time, samples) or (samples,). spikes: per layer, (samples, neurons)."""
+
+    correct: Bools
+    spikes: tuple[npt.NDArray[np.int64], ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of predictions that are right, 0..1."""
+        return float(self.correct.mean())
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.spikes[0])
+
+    @property
+    def total_spikes(self) -> int:
+        """Hidden spikes of all samples."""
+        return int(sum(layer.sum() for layer in self.spikes))
+
+
+def chunks(samples: Samples, words_per_step: int, chunk_words: int = CHUNK_WORDS) -> Iterator[Samples]:
+    """The samples in runs that fit into memory together."""
+    steps = max(1, samples.messages.shape[0])
+    size = max(1, chunk_words // (steps * max(1, words_per_step)))
+    for start in range(0, samples.count, size):
+        yield samples.take(slice(start, start + size))
+
+
+def first_samples(samples: Samples, count: int | None) -> Samples:
+    """The first `count` samples, or all; refuses more than there are."""
+    if count is None:
+        return samples
+    if count > samples.count:
+        raise InvalidInput(f"samples: {count} asked for, the split has {samples.count}")
+    return samples.take(slice(count))
+
+
+def check_task(network: FloatNetwork | IntegerNetwork, task: Task) -> None:
+    """Refuse a task whose messages or classes the network cannot take."""
+    offers = (task.inputs, task.classes, task.encoding.maximum, task.encoding.full_scale)
+    takes = (network.inputs, network.outputs, network.encoding.maximum, network.encoding.full_scale)
+    names = ("inputs", "classes", "largest message", "full scale")
+    for name, offer, take in zip(names, offers, takes, strict=True):
+        if offer != take:
+            raise InvalidInput(
+                f"task '{task.name}' has {offer} {name}, the network (made for '{network.task}') has {take}; "
+                "use the task it was trained on"
+            )
+
+
+def score(network: FloatNetwork | IntegerNetwork, task: Task, runs: Iterable[tuple[Samples, Trace]]) -> Evaluation:
+    """Accuracy and spike counts of runs over chunks of samples."""
+    right: list[Bools] = []
+    spikes: list[list[npt.NDArray[np.int64]]] = []
+    for samples, trace in runs:
+        right.append(correct(trace.readout, samples.labels, task.decision, network.skip_steps))
+        spikes.append([layer.spikes.sum(axis=0, dtype=np.int64) for layer in trace.layers])
+    if not right:
+        raise InvalidInput(f"task '{task.name}': no sample to evaluate")
+    return Evaluation(
+        np.concatenate(right, axis=-1), tuple(np.concatenate(layer) for layer in zip(*spikes, strict=True))
+    )
+
+
+def evaluate_integer(
+    network: IntegerNetwork,
+    task: Task,
+    samples: Samples,
+    backend: Backend,
+    done: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
+    """Run the integer network on a backend; `done` hears how many samples each chunk finished."""
+    return _evaluate(network, task, samples, partial(backend.run, network, record=Record.SPIKES), done)
+
+
+def evaluate_float(
+    network: FloatNetwork,
+    task: Task,
+    samples: Samples,
+    done: Callable[[int], None] = lambda _: None,
+    dtype: type[np.floating] = np.float32,
+) -> Evaluation:
+    """Run the float network with numpy, in the precision it was trained in."""
+    return _evaluate(network, task, samples, partial(run_float, network, dtype=dtype), done)
+
+
+def _evaluate(
+    network: FloatNetwork | IntegerNetwork,
+    task: Task,
+    samples: Samples,
+    run: Callable[[npt.NDArray[np.int64]], Trace],
+    done: Callable[[int], None],
+) -> Evaluation:
+    check_task(network, task)
+
+    def runs() -> Iterator[tuple[Samples, Trace]]:
+        for part in chunks(samples, hidden_neurons(network)):
+            yield part, run(part.messages)
+            done(part.count)
+
+    return score(network, task, runs())
+
+
+def hidden_neurons(network: FloatNetwork | IntegerNetwork) -> int:
+    """Number of spiking neurons."""
+    if isinstance(network, FloatNetwork):
+        return sum(layer.neurons.count for layer in network.layers)
+    return sum(layer.count for layer in network.layers)

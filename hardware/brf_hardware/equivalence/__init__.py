@@ -1,0 +1,7 @@
+"""Is the deployed integer network the trained one? Definitions E1 to E7 of docs/arithmetic.md section 5."""
+
+from brf_hardware.equivalence.difference import Difference, first_difference
+from brf_hardware.equivalence.gates import Gate
+from brf_hardware.equivalence.verification import BackendResult, Verification, verify
+
+__all__ = ["BackendResult", "Difference", "Gate", "Verification", "first_difference", "verify"]

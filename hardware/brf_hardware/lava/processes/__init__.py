@@ -1,0 +1,4 @@
+"""Lava processes and their models, and nothing else.
+
+Whenever Lava compiles a network it executes every file of this directory again, so each must be harmless to execute.
+"""

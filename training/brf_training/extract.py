@@ -1,0 +1,54 @@
+"""The door between tensors and arrays: torch modules to the ground's float networks and back."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brf_deploy.arrays import Floats, Ints
+from brf_deploy.encoding import Encoding
+from brf_deploy.float_network import FloatLayer, FloatNetwork, FloatReadout
+from brf_training.cell_loop import Cell, Integrators
+from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
+from brf_training.neurons import NEURONS
+
+
+def to_float_network(
+    model: RecurrentNetwork, task: str, encoding: Encoding, skip_steps: int = 0, notes: dict[str, str] | None = None
+) -> FloatNetwork:
+    """The float network a model computes: raw values become absolute, dtypes stay.
+
+    `encoding` tells how messages become the model's real inputs. Raises `InvalidNetwork` for NaN or infinite
+    parameters, and where ``dt * omega > 1``.
+    """
+    layers = tuple(_layer(layer) for layer in model.layers)
+    readout = FloatReadout(np.abs(array_of(model.readout.tau)), array_of(model.readout.weight))
+    return FloatNetwork(task, encoding, layers, readout, skip_steps, notes or {})
+
+
+def from_float_network(network: FloatNetwork) -> RecurrentNetwork:
+    """The trainable model of a float network; `to_float_network` gives the same arrays back, bit for bit."""
+    integrators = Integrators(tensor_of(network.readout.tau), tensor_of(network.readout.weight))
+    return RecurrentNetwork([_module(layer) for layer in network.layers], LeakyReadout(integrators))
+
+
+def array_of(tensor: Tensor) -> Floats:
+    """The values of a tensor."""
+    return np.asarray(tensor.detach().cpu().numpy())
+
+
+def tensor_of(array: Floats | Ints) -> Tensor:
+    """A tensor with its own copy of an array."""
+    return torch.from_numpy(array.copy())
+
+
+def _layer(layer: RecurrentLayer) -> FloatLayer:
+    neurons = layer.neuron.to_ground({name: array_of(value) for name, value in layer.raw.items()})
+    recurrent = None if layer.recurrent_weight is None else array_of(layer.recurrent_weight)
+    return FloatLayer(layer.name, neurons, array_of(layer.input_weight), recurrent)
+
+
+def _module(layer: FloatLayer) -> RecurrentLayer:
+    neuron, values = NEURONS[layer.neurons.kind].from_ground(layer.neurons)
+    raw = {name: tensor_of(value) for name, value in values.items()}
+    recurrent = None if layer.recurrent_weight is None else tensor_of(layer.recurrent_weight)
+    return RecurrentLayer(Cell(neuron, raw, tensor_of(layer.input_weight), recurrent), layer.name)

@@ -1,0 +1,146 @@
+"""Layers, readout and network as torch modules: they hold parameters, `brf_training.cell_loop` runs them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from brf_deploy.errors import InvalidInput, InvalidNetwork
+from brf_training.cell_loop import Cell, Integrators, SequenceRun, run_layer, run_readout, run_sequence
+from brf_training.initial import Distribution, xavier_uniform
+from brf_training.neurons.leaky_integrator import INITIAL_TAU
+from brf_training.neurons.neuron import AnyNeuron
+
+
+class RecurrentLayer(nn.Module):
+    """Spiking neurons with input and recurrent weights, usable in any torch model.
+
+    Parameters are the neuron's raw values (neurons,), e.g. ``omega`` and ``b_offset``, ``input_weight`` (neurons,
+    inputs) and ``recurrent_weight`` (neurons, neurons) or None. Make one with `create`, or from a cell of tensors.
+    """
+
+    def __init__(self, cell: Cell, name: str = "hidden") -> None:
+        super().__init__()
+        self.neuron, self.name = cell.neuron, name
+        count = cell.input_weight.shape[0]
+        for parameter in cell.neuron.initial:
+            _check_shape(f"layer '{name}' {parameter}", cell.raw[parameter], (count,))
+            self.register_parameter(parameter, nn.Parameter(cell.raw[parameter].detach().clone()))
+        self.input_weight = nn.Parameter(cell.input_weight.detach().clone())
+        self.recurrent_weight: nn.Parameter | None = None
+        if cell.recurrent_weight is not None:
+            _check_shape(f"layer '{name}' recurrent_weight", cell.recurrent_weight, (count, count))
+            self.recurrent_weight = nn.Parameter(cell.recurrent_weight.detach().clone())
+
+    @classmethod
+    def create(
+        cls,
+        neuron: AnyNeuron,
+        inputs: int,
+        neurons: int,
+        *,
+        recurrent: bool = True,
+        initial: Mapping[str, Distribution] | None = None,
+        name: str = "hidden",
+        generator: torch.Generator | None = None,
+    ) -> Self:
+        """A layer with fresh values: weights Xavier uniform over inputs and recurrence together, as published.
+
+        `initial` replaces the neuron's own distributions by name; raises `InvalidInput` for a name it has not.
+        """
+        chosen = {**neuron.initial, **(initial or {})}
+        if unknown := sorted(chosen.keys() - neuron.initial.keys()):
+            raise InvalidInput(
+                f"layer '{name}': {neuron.kind} neurons have no parameter '{unknown[0]}'; "
+                f"they have {', '.join(neuron.initial)}"
+            )
+        raw = {parameter: chosen[parameter].sample(neurons, generator) for parameter in neuron.initial}
+        weight = xavier_uniform(neurons, inputs + neurons if recurrent else inputs, generator)
+        return cls(Cell(neuron, raw, weight[:, :inputs], weight[:, inputs:] if recurrent else None), name)
+
+    @property
+    def cell(self) -> Cell:
+        """The layer's tensors, as the cell loop takes them."""
+        return Cell(self.neuron, self.raw, self.input_weight, self.recurrent_weight)
+
+    @property
+    def raw(self) -> dict[str, Tensor]:
+        """The neuron's trainable values by name; negative ones stand for their absolute value."""
+        return {name: self.get_parameter(name) for name in self.neuron.initial}
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Spikes (time, batch, neurons) for inputs (time, batch, inputs), from silence."""
+        return run_layer(self.cell, inputs)
+
+
+class LeakyReadout(nn.Module):
+    """Leaky integrators: raw ``tau`` (outputs), in steps, and ``weight`` (outputs, neurons)."""
+
+    def __init__(self, integrators: Integrators) -> None:
+        super().__init__()
+        _check_shape("readout tau", integrators.tau, integrators.weight.shape[:1])
+        self.tau = nn.Parameter(integrators.tau.detach().clone())
+        self.weight = nn.Parameter(integrators.weight.detach().clone())
+
+    @classmethod
+    def create(
+        cls,
+        neurons: int,
+        outputs: int,
+        *,
+        tau: Distribution = INITIAL_TAU,
+        generator: torch.Generator | None = None,
+    ) -> Self:
+        """A readout with fresh values: weights Xavier uniform."""
+        return cls(Integrators(tau.sample(outputs, generator), xavier_uniform(outputs, neurons, generator)))
+
+    @property
+    def integrators(self) -> Integrators:
+        """The readout's tensors, as the cell loop takes them."""
+        return Integrators(self.tau, self.weight)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Readout (time, batch, outputs) of spikes (time, batch, neurons)."""
+        return run_readout(self.integrators, spikes)
+
+
+class RecurrentNetwork(nn.Module):
+    """A chain of spiking layers and a leaky readout; raises `InvalidNetwork` where widths do not fit."""
+
+    def __init__(self, layers: Iterable[RecurrentLayer], readout: LeakyReadout) -> None:
+        super().__init__()
+        chain = list(layers)
+        if not chain:
+            raise InvalidNetwork("network: no layer found, at least one needed")
+        for below, layer in zip(chain, chain[1:], strict=False):
+            _check_shape(
+                f"layer '{layer.name}' input_weight", layer.input_weight, (len(layer.input_weight), _width(below))
+            )
+        _check_shape("readout weight", readout.weight, (len(readout.weight), _width(chain[-1])))
+        self._layers = nn.ModuleList(chain)
+        self.readout = readout
+
+    @property
+    def layers(self) -> tuple[RecurrentLayer, ...]:
+        """The layers, first to last."""
+        return tuple(layer for layer in self._layers if isinstance(layer, RecurrentLayer))
+
+    def forward(self, inputs: Tensor, keep_spikes: bool = False) -> SequenceRun:
+        """Run real inputs (time, batch, inputs) from silence; spikes are returned on request."""
+        return run_sequence([layer.cell for layer in self.layers], self.readout.integrators, inputs, keep_spikes)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Move parameters back to where the dynamics are defined; call it after each optimiser step."""
+        for layer in self.layers:
+            layer.neuron.project(layer.raw)
+
+
+def _width(layer: RecurrentLayer) -> int:
+    return len(layer.input_weight)
+
+
+def _check_shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) != tuple(expected):
+        raise InvalidNetwork(f"{name}: shape {tuple(tensor.shape)} found, expected {tuple(expected)}")

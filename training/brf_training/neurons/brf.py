@@ -1,0 +1,110 @@
+"""Balanced resonate-and-fire neurons (Higuchi et al. 2024, Algorithm 1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brf_deploy.arrays import Floats
+from brf_deploy.errors import InvalidNetwork
+from brf_deploy.float_network import BRFNeurons
+from brf_training.initial import Distribution, Uniform
+from brf_training.neurons.neuron import Neuron
+from brf_training.neurons.resonator import rotate
+from brf_training.surrogate import spike
+
+# The slope of p(omega) is infinite at dt omega = 1; a projected omega stays this fraction below it.
+MARGIN = 1e-3
+
+
+class BRFParameters(NamedTuple):
+    """omega (neurons), rad/s, >= 0; damping ``p_omega - |b_offset|`` (neurons), 1/s; constants."""
+
+    omega: Tensor
+    damping: Tensor
+    dt: float
+    theta: float
+    gamma: float
+
+
+class BRFState(NamedTuple):
+    """Membrane u + iv and refractory state q, each (batch, neurons)."""
+
+    u: Tensor
+    v: Tensor
+    q: Tensor
+
+
+def p_omega(omega: Tensor, dt: float) -> Tensor:
+    """The divergence boundary ``p = (-1 + sqrt(1 - (dt omega)^2)) / dt`` (Higuchi et al. 2024, eq. 9), 1/s.
+
+    omega (neurons), rad/s, >= 0; dt in seconds. Raises `InvalidNetwork` where ``dt * omega > 1``: no damping keeps
+    an explicit Euler step of such a rotation on the unit circle.
+    """
+    product = dt * omega
+    if bool((product > 1).any()):
+        index = int(product.argmax())
+        raise InvalidNetwork(
+            f"neuron {index}: omega {float(omega[index]):.4g} rad/s with dt {dt} s gives dt * omega = "
+            f"{float(product[index]):.4g}, the divergence boundary p(omega) ends at 1; lower omega to at most "
+            f"{1 / dt:.4g} rad/s or make dt smaller"
+        )
+    return (-1 + torch.sqrt(1 - torch.square(product))) / dt
+
+
+def brf_step(x: Tensor, state: BRFState, parameters: BRFParameters) -> tuple[Tensor, BRFState]:
+    """One step, every right-hand side with the old u, v and q.
+
+    ``b = p_omega - |b_offset| - q``; ``u' = u + b u dt - omega v dt + x dt``; ``v' = v + omega u dt + b v dt``;
+    ``z = 1[u' - theta - q > 0]``; ``q' = gamma q + z``. Gradients flow through q.
+    """
+    u, v, q = state
+    omega, damping, dt, theta, gamma = parameters
+    u_next, v_next = rotate(u, v, x, damping - q, omega, dt)
+    z = spike(u_next - theta - q)
+    return z, BRFState(u_next, v_next, gamma * q + z)
+
+
+@dataclass(frozen=True)
+class BRF(Neuron[BRFParameters, BRFState]):
+    """BRF neurons with step dt (s), threshold theta and refractory decay gamma; raw values omega and b_offset."""
+
+    dt: float = 0.01
+    theta: float = 1.0
+    gamma: float = 0.9
+
+    kind: ClassVar[str] = "brf"
+    initial: ClassVar[Mapping[str, Distribution]] = {"omega": Uniform(5, 10), "b_offset": Uniform(0.1, 1)}
+
+    def parameters(self, raw: Mapping[str, Tensor]) -> BRFParameters:
+        """Absolute values, and the damping at rest."""
+        omega = raw["omega"].abs()
+        damping = p_omega(omega, self.dt) - raw["b_offset"].abs()
+        return BRFParameters(omega, damping, self.dt, self.theta, self.gamma)
+
+    def initial_state(self, x: Tensor) -> BRFState:
+        """u = v = q = 0."""
+        zero = torch.zeros_like(x)
+        return BRFState(zero, zero, zero)
+
+    def step(self, x: Tensor, state: BRFState, parameters: BRFParameters) -> tuple[Tensor, BRFState]:
+        """`brf_step`."""
+        return brf_step(x, state, parameters)
+
+    def to_ground(self, raw: Mapping[str, Floats]) -> BRFNeurons:
+        """Absolute values in the ground's type."""
+        return BRFNeurons(np.abs(raw["omega"]), np.abs(raw["b_offset"]), self.dt, self.theta, self.gamma)
+
+    @classmethod
+    def from_ground(cls, neurons: BRFNeurons) -> tuple[Self, dict[str, Floats]]:
+        """Constants and values of the ground's type."""
+        values = {"omega": neurons.omega, "b_offset": neurons.b_offset}
+        return cls(neurons.dt, neurons.theta, neurons.gamma), values
+
+    def project(self, raw: Mapping[str, Tensor]) -> None:
+        """Keep ``dt * |omega|`` below 1, where the divergence boundary and its slope are finite."""
+        limit = (1 - MARGIN) / self.dt
+        raw["omega"].clamp_(-limit, limit)

@@ -1,0 +1,56 @@
+"""What a neuron is: parameters and where they start, state, one step, and its counterpart in the ground."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from brf_deploy.arrays import Floats
+from brf_deploy.float_network import Neurons
+from brf_training.initial import Distribution
+
+Parameters = TypeVar("Parameters")
+State = TypeVar("State")
+
+
+class Neuron(ABC, Generic[Parameters, State]):
+    """A kind of neuron with its constants (dt, theta, ...); trainable values live in the layer that uses it.
+
+    `initial` names the trainable parameters, one value a neuron each, and the distributions they start from. Raw
+    values may be negative: the dynamics use their absolute values.
+    """
+
+    kind: ClassVar[str]
+    initial: ClassVar[Mapping[str, Distribution]]
+
+    def __post_init__(self) -> None:
+        self.to_ground({name: np.ones(1) for name in self.initial})  # the ground checks dt, theta, ...
+
+    @abstractmethod
+    def parameters(self, raw: Mapping[str, Tensor]) -> Parameters:
+        """What `step` needs, computed once a sequence from the raw values (neurons,)."""
+
+    @abstractmethod
+    def initial_state(self, x: Tensor) -> State:
+        """Silence, with the shape, dtype and device of a synaptic input x (batch, neurons)."""
+
+    @abstractmethod
+    def step(self, x: Tensor, state: State, parameters: Parameters) -> tuple[Tensor, State]:
+        """One time step: spikes z (batch, neurons), 0 or 1 in the dtype of x, and the next state."""
+
+    @abstractmethod
+    def to_ground(self, raw: Mapping[str, Floats]) -> Neurons:
+        """The ground's neurons of this kind; its checks run here."""
+
+    @classmethod
+    @abstractmethod
+    def from_ground(cls, neurons: Any) -> tuple[Self, dict[str, Floats]]:
+        """The inverse of `to_ground`: the neuron and its raw values."""
+
+    def project(self, raw: Mapping[str, Tensor]) -> None:
+        """Move raw values, in place, back to where the dynamics are defined; called after each optimiser step."""
+
+
+AnyNeuron = Neuron[Any, Any]

@@ -1,0 +1,1 @@
+"""Tasks, one file each; they need no torch."""

@@ -1,0 +1,107 @@
+"""Reading TOML with errors that name file and key, and what was expected there."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from brf_deploy.errors import InvalidFile
+
+REQUIRED: Any = object()
+
+
+def read_toml(path: Path) -> "Table":
+    """The whole file as a table; raises `InvalidFile` where it is absent or not TOML."""
+    try:
+        return Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise InvalidFile(f"recipe '{path}': no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InvalidFile(f"recipe '{path}': not a readable TOML file ({error})") from error
+
+
+class Table:
+    """One table of a TOML file; each key is taken once, and `close` refuses what is left."""
+
+    def __init__(self, path: Path, name: str, values: dict[str, Any]) -> None:
+        self.path, self.name = path, name
+        self.left = dict(values)
+        self.known: list[str] = []
+
+    def table(self, key: str) -> "Table":
+        """A table within; an absent one is empty."""
+        values = self._take(key, {})
+        if not isinstance(values, dict):
+            self.fail(key, values, "a table")
+        return Table(self.path, f"{self.name}{key}.", values)
+
+    def text(self, key: str) -> str:
+        """A required string."""
+        value = self._take(key, REQUIRED)
+        if not isinstance(value, str):
+            self.fail(key, value, "a string")
+        return value
+
+    def choice(self, key: str, options: Sequence[str], default: Any = REQUIRED) -> str:
+        """One of some strings."""
+        value = self._take(key, default)
+        if value not in options:
+            self.fail(key, value, "one of " + ", ".join(f'"{option}"' for option in options))
+        return str(value)
+
+    def integer(self, key: str, low: int, high: int, default: Any = REQUIRED) -> int:
+        """An integer in ``low .. high``."""
+        value = self._take(key, default)
+        if not _is_integer(value) or not low <= value <= high:
+            self.fail(key, value, f"an integer in {low}..{high}")
+        return int(value)
+
+    def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        """A list of at least one integer in ``low .. high``."""
+        values = self._take(key, REQUIRED)
+        if not isinstance(values, list) or not values or not all(_is_integer(v) and low <= v <= high for v in values):
+            self.fail(key, values, f"a list of integers in {low}..{high}")
+        return tuple(values)
+
+    def number(self, key: str, low: float, high: float, default: Any = REQUIRED) -> float:
+        """A number in ``low .. high``."""
+        value = self._take(key, default)
+        if not _is_number(value) or not low <= value <= high:
+            self.fail(key, value, f"a number in {low:g}..{high:g}")
+        return float(value)
+
+    def pair(self, key: str) -> tuple[float, float]:
+        """A list of two numbers."""
+        values = self._take(key, REQUIRED)
+        if not isinstance(values, list) or len(values) != 2 or not all(_is_number(value) for value in values):
+            self.fail(key, values, "a list of two numbers")
+        return float(values[0]), float(values[1])
+
+    def keys(self) -> list[str]:
+        """Keys that nobody has taken yet."""
+        return list(self.left)
+
+    def close(self) -> None:
+        """Refuse keys that nobody took."""
+        for key in self.left:
+            raise InvalidFile(
+                f"recipe '{self.path}': key '{self.name}{key}' is unknown; known here: {', '.join(self.known)}"
+            )
+
+    def fail(self, key: str, found: Any, expected: str) -> NoReturn:
+        """Refuse a value."""
+        raise InvalidFile(f"recipe '{self.path}': {self.name}{key} = {found!r} found, expected {expected}")
+
+    def _take(self, key: str, default: Any) -> Any:
+        self.known.append(key)
+        if key not in self.left and default is REQUIRED:
+            raise InvalidFile(f"recipe '{self.path}': key '{self.name}{key}' is missing")
+        return self.left.pop(key, default)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_integer(value) or isinstance(value, float)
