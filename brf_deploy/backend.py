@@ -54,3 +54,18 @@ def load_backend(name: str) -> Backend:
     if not found.present:
         raise Unavailable(f"backend '{name}' is not available: {found.detail}")
     return backend
+
+
+def choose_backends(wanted: str) -> tuple[dict[str, Backend], dict[str, str]]:
+    """Backends by name, and for absent ones why: ``"all"`` takes what is present, a list must be present whole."""
+    if wanted != "all":
+        return {name: load_backend(name) for name in wanted.split(",")}, {}
+    present: dict[str, Backend] = {}
+    absent: dict[str, str] = {}
+    for name in backend_names():
+        try:
+            present[name] = load_backend(name)
+        except Unavailable as error:
+            absent[name] = str(error)
+    present.pop("reference", None)  # the one that all others are compared with
+    return present, absent

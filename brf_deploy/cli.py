@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from brf_deploy.errors import BrfError, Unavailable
+from brf_deploy.errors import BrfError, InvalidInput, Unavailable
 from brf_deploy.registry import EXTRA_OF_MODULE, load_entry, missing_module, names
 
 GROUP = "brf_deploy.commands"
@@ -68,10 +68,10 @@ class CommandGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, a stand-in that gives the reason where it cannot be imported, or None."""
-        if cmd_name not in names(GROUP):
-            return None
         try:
             command: click.Command = load_entry(GROUP, cmd_name, "command")
+        except InvalidInput:
+            return None
         except (Unavailable, ImportError, AttributeError) as error:
             return absent_command(cmd_name, str(error))
         return command

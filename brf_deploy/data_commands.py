@@ -1,25 +1,15 @@
 """`brf-deploy data`: what is in the data directory, and fetching what is not."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.markup import escape
 from rich.table import Table
 
 from brf_deploy.data_directory import data_root
-from brf_deploy.data_integrity import State, damage, dataset_state, file_state
-from brf_deploy.data_sources import DATASETS, DataFile, Dataset, dataset
-from brf_deploy.download import download
+from brf_deploy.data_integrity import State, dataset_state, file_state
+from brf_deploy.data_sources import DATASETS, dataset
 from brf_deploy.errors import InvalidInput, MissingData
 from brf_deploy.options import data_option, json_option
 from brf_deploy.output import console, write_json
@@ -46,7 +36,7 @@ def list_command(data: Path | None, check: bool, json_file: Path | None) -> None
     out = console(json_file)
     out.print(_table(root, states, check))
     for line in _faults(states):
-        out.print(line, soft_wrap=True)
+        out.print(line, soft_wrap=True, markup=False)
     if json_file is not None:
         write_json(json_file, _json(root, states, check))
     click.get_current_context().exit(int(any(State.CORRUPT in files.values() for files in states.values())))
@@ -61,6 +51,8 @@ def fetch_command(names: tuple[str, ...], data: Path | None, mirror: str | None)
 
     Checksums are verified, an interrupted download goes on where it stopped, and what is already there stays.
     """
+    from brf_deploy.data_fetch import fetch
+
     datasets = [dataset(name) for name in names]
     root = data_root(data)
     if root is None:
@@ -71,31 +63,8 @@ def fetch_command(names: tuple[str, ...], data: Path | None, mirror: str | None)
         fetch(entry, root, mirror)
 
 
-def fetch(entry: Dataset, root: Path, mirror: str | None = None) -> None:
-    """Fetch every file of a data set that is absent or corrupt, showing progress."""
-    out = console()
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    quiet = not out.is_terminal
-    with Progress(TextColumn("{task.description}"), *columns, console=out, transient=True, disable=quiet) as bars:
-        for file in entry.files:
-            if file_state(file, root, check=True) is State.PRESENT:
-                out.print(f"{root / file.path}: already there, checksum verified", soft_wrap=True)
-                continue
-            bar = bars.add_task(file.path, total=file.size)
-            download(_sources(file, mirror), root / file.path, partial(damage, file=file), partial(_advance, bars, bar))
-            out.print(f"{root / file.path}: fetched, checksum verified", soft_wrap=True)
-
-
-def _advance(bars: Progress, bar: TaskID, done: int, total: int | None) -> None:
-    bars.update(bar, completed=done, total=total)
-
-
-def _sources(file: DataFile, mirror: str | None) -> tuple[str, ...]:
-    return file.urls if mirror is None else (f"{mirror.rstrip('/')}/{file.path}",)
-
-
 def _table(root: Path | None, states: dict[str, dict[str, State]], check: bool) -> Table:
-    where = f"data directory {root}" if root else "no data directory set (--data DIR or BRF_DATA)"
+    where = escape(f"data directory {root}") if root else "no data directory set (--data DIR or BRF_DATA)"
     table = Table(title=where + (", checksums verified" if check else ""), title_justify="left")
     for name in ("name", "state", "files", "MB", "licence", "what"):
         table.add_column(name, justify="right" if name in ("files", "MB") else "left")

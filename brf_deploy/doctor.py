@@ -22,11 +22,9 @@ from brf_deploy.data_sources import DATASETS
 from brf_deploy.errors import BrfError
 from brf_deploy.options import data_option, json_option
 from brf_deploy.output import console, write_json
-from brf_deploy.registry import EXTRA_OF_MODULE, load_entry
+from brf_deploy.registry import EXTRA_OF_MODULE, how_to_install, load_entry
 
 DISTRIBUTION_OF_MODULE = {"sklearn": "scikit-learn", "lava": "lava-nc"}
-# lava-nc 0.10.0 declares Python < 3.11, so no extra of this project can bring it.
-INSTALL_LAVA = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
 TOOLS = ("gcc", "make")
 # Run in a process of its own: the ground never imports torch, and a broken installation cannot take this one down.
 ASK_TORCH = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
@@ -69,9 +67,8 @@ def _python() -> Finding:
 def _packages() -> Iterator[Finding]:
     for module, extra in EXTRA_OF_MODULE.items():
         distribution = DISTRIBUTION_OF_MODULE.get(module, module)
-        install = INSTALL_LAVA if module == "lava" else f"pip install 'brf-deploy[{extra}]'"
         found = _version(distribution)
-        yield Finding(f"extra {extra}", distribution, found is not None, found or install)
+        yield Finding(f"extra {extra}", distribution, found is not None, found or how_to_install(module))
 
 
 def _version(distribution: str) -> str | None:

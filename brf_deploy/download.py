@@ -92,8 +92,8 @@ def _transfer_patiently(url: str, part: Path, progress: Progress, patience: Pati
         except _Dropped as fault:
             if attempt == patience.attempts:
                 raise DownloadFailure(
-                    f"{url}: {fault} ({attempt} attempts); check the network connection and run the command again: "
-                    "it goes on where it stopped"
+                    f"{url}: {fault} (attempt {attempt} of {attempt}); check the network connection and run the "
+                    "command again: it goes on where it stopped"
                 ) from fault
             time.sleep(patience.pause * 2 ** (attempt - 1))
 
@@ -106,8 +106,7 @@ def _transfer(url: str, part: Path, progress: Progress, timeout: float) -> None:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             start = 0
             _keep_validator(part, response)
-        length = response.headers["Content-Length"]
-        total = start + int(length) if length is not None else None
+        total = start + response.length if response.length is not None else None
         done = start
         with part.open("ab" if start else "wb") as file:
             for block in _blocks(response):

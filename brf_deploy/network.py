@@ -280,10 +280,11 @@ class IntegerNetwork:
             drive + arithmetic.limit,
             largest_q * max(layer.refractory.decay, 2 * layer.refractory.gain) + (1 << gain_shift),
         )
-        if widest >= 1 << EXACT_BITS or largest_q >= 1 << 31:
+        if widest >= 1 << EXACT_BITS or largest_q > arithmetic.limit:
             raise InvalidNetwork(
                 f"{name}: an intermediate can need {widest.bit_length()} bits and q {largest_q.bit_length()}, the "
-                f"limits are {EXACT_BITS} and 31; lower state_fraction ({layer.state_fraction}) or the weights' scale"
+                f"limits are {EXACT_BITS} and {arithmetic.state_bits - 1}; lower state_fraction "
+                f"({layer.state_fraction}) or the weights' scale"
             )
 
     def _check_synapses(self, name: str, synapses: Synapses, bits: int, fraction: int, message: int) -> int:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from brf_deploy.task import task_names
+
 data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -13,7 +15,7 @@ data_option = click.option(
     help="Data directory; `brf-deploy data list` shows what is in it.",
 )
 
-task_option = click.option("--task", required=True, metavar="NAME", help="Task: digits, ecg, smnist, psmnist.")
+task_option = click.option("--task", required=True, metavar="NAME", help=f"Task: {', '.join(task_names())}.")
 
 samples_option = click.option(
     "--samples", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of the split.  [default: all]"

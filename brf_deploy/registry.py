@@ -37,9 +37,21 @@ EXTRA_OF_MODULE = {
 }  # fmt: skip
 
 
+# lava-nc 0.10.0 declares Python < 3.11 and works on 3.11 to 3.13, so no extra can bring it: one more command does.
+INSTALL_LAVA = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
+
+
+def how_to_install(module: str) -> str:
+    """The command that brings an importable module."""
+    if module.startswith("brf_"):
+        return "this installation of brf-deploy is incomplete, install it again"
+    extra = EXTRA_OF_MODULE.get(module)
+    if module == "lava":
+        return f"pip install 'brf-deploy[{extra}]', then {INSTALL_LAVA}"
+    return f"pip install 'brf-deploy[{extra}]'" if extra else f"pip install {module}"
+
+
 def missing_module(what: str, error: ModuleNotFoundError) -> str:
     """Message that names the extra to install for a module that is not there."""
     module = (error.name or "?").split(".")[0]
-    extra = EXTRA_OF_MODULE.get(module)
-    hint = f"pip install 'brf-deploy[{extra}]'" if extra else f"pip install {module}"
-    return f"{what} needs the package '{module}', which is not installed: {hint}"
+    return f"{what} needs the package '{module}', which is not installed: {how_to_install(module)}"

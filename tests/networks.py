@@ -83,7 +83,7 @@ def random_network(
     layers, width = [], inputs
     for index, count in enumerate(neurons):
         graded = encoding.graded_bits if index == 0 else 0
-        fraction = int(rng.integers(max(4, graded + 1), min(state_bits - 2, 27)))
+        fraction = int(rng.integers(max(4, graded + 1), state_bits - 4))
         name = f"hidden{index}" if len(neurons) > 1 else "hidden"
         layers.append(
             random_layer(

@@ -54,8 +54,8 @@ def _larger(a: float, b: float) -> float:
 
 
 def fraction_bits(largest: float, state_bits: int) -> int:
-    """Fs: what a signed `state_bits` word has left when ``HEADROOM * largest`` fits."""
-    integer_bits = max(0, math.ceil(math.log2(max(HEADROOM * largest, 1.0))))
+    """Fs: what a signed `state_bits` word has left when `largest` fits."""
+    integer_bits = max(0, math.ceil(math.log2(max(largest, 1.0))))
     fraction = state_bits - 1 - integer_bits
     if fraction < 1:
         raise InvalidInput(

@@ -17,7 +17,7 @@ from brf_deploy.network import (
     ResonatorLayer,
     UncertifiedNetwork,
 )
-from brf_deploy.quantize.calibration import Ranges, fraction_bits
+from brf_deploy.quantize.calibration import HEADROOM, Ranges, fraction_bits
 from brf_deploy.quantize.configuration import QuantizationConfig, Scheme
 from brf_deploy.quantize.poles import IntegerPoles, dwn, float_poles, lava_constants, naive, require_brf
 from brf_deploy.quantize.weights import quantize_rows
@@ -81,7 +81,9 @@ def _layer(
 ) -> ResonatorLayer:
     layer = network.layers[index]
     neurons = require_brf(layer)
-    fraction = config.state_fraction or fraction_bits(ranges.layers[index], config.state_bits)
+    # u and v need headroom, q has an exact bound.
+    largest = max(HEADROOM * ranges.layers[index], 1 / (1 - neurons.gamma))
+    fraction = config.state_fraction or fraction_bits(largest, config.state_bits)
     graded = network.encoding.graded_bits if index == 0 else 0
     if fraction < graded:
         raise InvalidInput(
@@ -128,7 +130,7 @@ def _solve(neurons: BRFNeurons, config: QuantizationConfig, arithmetic: Arithmet
 
 
 def _readout(network: FloatNetwork, arithmetic: Arithmetic, ranges: Ranges) -> Readout:
-    fraction = fraction_bits(ranges.readout, arithmetic.state_bits)
+    fraction = fraction_bits(HEADROOM * ranges.readout, arithmetic.state_bits)
     tau = network.readout.tau.astype(np.float64)
     with np.errstate(divide="ignore"):
         forget = -np.expm1(-1 / tau)  # 1 - alpha

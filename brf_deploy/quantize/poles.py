@@ -131,7 +131,7 @@ def _check_inside(poles: Poles) -> None:
 
 def _exponents(value: Real, top: int, fraction: int) -> Ints:
     """Largest exponent, at most f, for which the mantissa still fits: ``floor(log2(top / value))``."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # a value of (nearly) zero takes the largest exponent
         fit = np.floor(np.log2(top / value))
     return np.asarray(np.clip(fit, 0, fraction), np.int64)
 

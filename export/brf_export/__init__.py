@@ -1,1 +1,1 @@
-"""."""
+"""The export wing: integer networks as files of other tools' formats."""

@@ -1,1 +1,52 @@
-"""."""
+"""Training of spiking networks: neurons, layers and networks in torch, recipes, and the way to the ground's types.
+
+Names are imported when they are first used, so that tasks and commands that need no torch do not load it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from brf_training.evaluation import evaluate
+    from brf_training.extract import from_float_network, to_float_network
+    from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
+    from brf_training.neurons.alif import ALIF
+    from brf_training.neurons.brf import BRF
+    from brf_training.neurons.rf import RF
+    from brf_training.objective import Loss, Objective
+    from brf_training.published import read_published
+    from brf_training.recipe import load_recipe
+    from brf_training.surrogate import spike
+    from brf_training.train import train_network
+
+__all__ = [
+    "ALIF",
+    "BRF",
+    "RF",
+    "LeakyReadout",
+    "Loss",
+    "Objective",
+    "RecurrentLayer",
+    "RecurrentNetwork",
+    "evaluate",
+    "from_float_network",
+    "load_recipe",
+    "read_published",
+    "spike",
+    "to_float_network",
+    "train_network",
+]
+
+_MODULE_OF = {
+    "ALIF": "neurons.alif", "BRF": "neurons.brf", "RF": "neurons.rf",
+    "LeakyReadout": "model", "RecurrentLayer": "model", "RecurrentNetwork": "model",
+    "Loss": "objective", "Objective": "objective", "evaluate": "evaluation",
+    "from_float_network": "extract", "to_float_network": "extract",
+    "load_recipe": "recipe", "read_published": "published", "spike": "surrogate", "train_network": "train",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -1,10 +1,12 @@
 """The door between tensors and arrays: torch modules to the ground's float networks and back."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from brf_deploy.arrays import Floats, Ints
 from brf_deploy.encoding import Encoding
 from brf_deploy.float_network import FloatLayer, FloatNetwork, FloatReadout
 from brf_training.cell_loop import Cell, Integrators
@@ -31,12 +33,12 @@ def from_float_network(network: FloatNetwork) -> RecurrentNetwork:
     return RecurrentNetwork([_module(layer) for layer in network.layers], LeakyReadout(integrators))
 
 
-def array_of(tensor: Tensor) -> Floats:
-    """The values of a tensor."""
+def array_of(tensor: Tensor) -> npt.NDArray[Any]:
+    """The values of a tensor, in its dtype."""
     return np.asarray(tensor.detach().cpu().numpy())
 
 
-def tensor_of(array: Floats | Ints) -> Tensor:
+def tensor_of(array: npt.NDArray[Any]) -> Tensor:
     """A tensor with its own copy of an array."""
     return torch.from_numpy(array.copy())
 

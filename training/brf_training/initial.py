@@ -19,6 +19,11 @@ class Uniform:
         if not self.low <= self.high:
             raise InvalidInput(f"uniform [{self.low}, {self.high}]: the first bound exceeds the second; swap them")
 
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """The bounds."""
+        return self.low, self.high
+
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` independent values."""
         return torch.empty(count).uniform_(self.low, self.high, generator=generator)
@@ -34,6 +39,11 @@ class Normal:
     def __post_init__(self) -> None:
         if not self.std >= 0:
             raise InvalidInput(f"normal [{self.mean}, {self.std}]: the standard deviation is negative; give mean, std")
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """One standard deviation to either side."""
+        return self.mean - self.std, self.mean + self.std
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` independent values."""

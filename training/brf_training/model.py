@@ -1,6 +1,7 @@
 """Layers, readout and network as torch modules: they hold parameters, `brf_training.cell_loop` runs them."""
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Self
 
 import torch
@@ -113,11 +114,9 @@ class RecurrentNetwork(nn.Module):
         chain = list(layers)
         if not chain:
             raise InvalidNetwork("network: no layer found, at least one needed")
-        for below, layer in zip(chain, chain[1:], strict=False):
-            _check_shape(
-                f"layer '{layer.name}' input_weight", layer.input_weight, (len(layer.input_weight), _width(below))
-            )
-        _check_shape("readout weight", readout.weight, (len(readout.weight), _width(chain[-1])))
+        for below, layer in pairwise(chain):
+            _check_sources(f"layer '{layer.name}' input_weight", layer.input_weight, below)
+        _check_sources("readout weight", readout.weight, chain[-1])
         self._layers = nn.ModuleList(chain)
         self.readout = readout
 
@@ -137,8 +136,8 @@ class RecurrentNetwork(nn.Module):
             layer.neuron.project(layer.raw)
 
 
-def _width(layer: RecurrentLayer) -> int:
-    return len(layer.input_weight)
+def _check_sources(name: str, weight: Tensor, below: RecurrentLayer) -> None:
+    _check_shape(name, weight, (len(weight), len(below.input_weight)))
 
 
 def _check_shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:

@@ -91,7 +91,9 @@ def _read_values(path: Path, neuron: str) -> dict[str, Tensor]:
     _check_keys(path, set(values), neuron)
     weight, mask = values[WEIGHT], values.get(MASK)
     if mask is not None and mask.shape != weight.shape:
-        raise InvalidFile(f"checkpoint '{path}': {MASK} {tuple(mask.shape)} does not fit {WEIGHT} {tuple(weight.shape)}")
+        raise InvalidFile(
+            f"checkpoint '{path}': {MASK} {tuple(mask.shape)} does not fit {WEIGHT} {tuple(weight.shape)}"
+        )
     return {**values, WEIGHT: weight if mask is None else weight * mask}
 
 
@@ -102,7 +104,9 @@ def _check_keys(path: Path, found: set[str], neuron: str) -> None:
     if missing := sorted(expected - found):
         fitting = [name for name in NEURONS if _hidden_keys(name) <= found]
         advice = f"; its keys are those of: --neuron {' or '.join(fitting)}" if fitting else ""
-        raise InvalidFile(f"checkpoint '{path}': a network of {neuron} neurons needs {', '.join(missing)}, not found{advice}")
+        raise InvalidFile(
+            f"checkpoint '{path}': a network of {neuron} neurons needs {', '.join(missing)}, not found{advice}"
+        )
     if unknown := sorted(found - expected - {MASK}):
         raise InvalidFile(
             f"checkpoint '{path}': {', '.join(unknown)} found, which a published network of {neuron} neurons does not "

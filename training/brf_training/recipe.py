@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from brf_deploy.errors import BrfError, InvalidFile, InvalidInput
 from brf_training.initial import Distribution, Normal, Uniform
@@ -15,6 +16,7 @@ from brf_training.toml_table import Table, read_toml
 
 SHIPPED = files("brf_training") / "recipes"
 SCHEDULES = ("linear", "constant")
+DISTRIBUTIONS: dict[str, type[Distribution]] = {"uniform": Uniform, "normal": Normal}
 
 
 @dataclass(frozen=True)
@@ -64,27 +66,25 @@ def load_recipe(name: str) -> Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read and validate a recipe file."""
+    """Read and validate a recipe file; every key that has no default must be there, and no other."""
     file = read_toml(path)
     network, training = file.table("network"), file.table("training")
     neuron, initial = _neuron(file.table("neuron"))
-    objective = Objective(
-        Loss(training.choice("loss", [loss.value for loss in Loss])), training.integer("skip_steps", 0, 2**31, 0)
-    )
+    loss = Loss(training.choice("loss", [loss.value for loss in Loss]))
     recipe = Recipe(
         task=file.text("task"),
-        seed=file.integer("seed", 0, 2**63 - 1, 0),
+        seed=file.integer("seed", 0, 2**63 - 1, default=0),
         neuron=neuron,
         initial=initial,
-        layers=network.integers("layers", 1, 65536),
+        layers=network.integers("layers", 1, 2**16),
         tau=_distribution(network, "tau"),
         epochs=training.integer("epochs", 1, 10**6),
         batch_size=training.integer("batch_size", 1, 10**6),
         learning_rate=training.number("learning_rate", 1e-9, 10),
-        schedule=training.choice("schedule", SCHEDULES, "linear"),
-        objective=objective,
-        clip_norm=training.number("clip_norm", 1e-9, 1e9, None) if "clip_norm" in training.keys() else None,
-        validation_fraction=training.number("validation_fraction", 0, 0.9, 0.1),
+        schedule=training.choice("schedule", SCHEDULES, default="linear"),
+        objective=Objective(loss, training.integer("skip_steps", 0, 2**31, default=0)),
+        clip_norm=training.number("clip_norm", 1e-9, 1e9) if "clip_norm" in training else None,
+        validation_fraction=training.number("validation_fraction", 0.001, 0.9, default=0.1),
     )
     for table in (network, training, file):
         table.close()
@@ -92,21 +92,28 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _neuron(table: Table) -> tuple[AnyNeuron, dict[str, Distribution]]:
-    """The ``[neuron]`` table: kind, its constants as numbers, its raw values as distributions."""
+    """The table ``neuron``: its kind, its constants as numbers, its raw values as distributions."""
     kind = NEURONS[table.choice("kind", list(NEURONS))]
-    constants: dict[str, Any] = {
-        field.name: table.number(field.name, 1e-9, 1e9, field.default) for field in fields(kind)
-    }
-    initial = {name: _distribution(table, name) if name in table.keys() else start for name, start in kind.initial.items()}
+    constants = {field.name: table.number(field.name, 0, 1e9, default=field.default) for field in fields(kind)}
+    initial = {name: _distribution(table, name) if name in table else start for name, start in kind.initial.items()}
     table.close()
     try:
-        return kind(**constants), initial
+        neuron = kind(**constants)
+        neuron.to_ground({name: np.array(start.extremes) for name, start in initial.items()})
     except BrfError as error:
         raise InvalidFile(f"recipe '{table.path}': neuron: {error}") from error
+    return neuron, initial
 
 
 def _distribution(table: Table, key: str) -> Distribution:
     """``{ uniform = [low, high] }`` or ``{ normal = [mean, std] }``."""
-    inner = table.table(key)
-    kinds = {"uniform": Uniform, "normal": Normal}
-    ...
+    entry = table.table(key)
+    chosen = [name for name in DISTRIBUTIONS if name in entry]
+    if len(chosen) != 1:
+        table.fail(key, entry.left, "{ uniform = [low, high] } or { normal = [mean, std] }")
+    numbers = entry.pair(chosen[0])
+    entry.close()
+    try:
+        return DISTRIBUTIONS[chosen[0]](*numbers)
+    except BrfError as error:
+        raise InvalidFile(f"recipe '{table.path}': {table.name}{key}: {error}") from error

@@ -1,4 +1,4 @@
-"""Reading TOML with errors that name file and key, and what was expected there."""
+"""Reading a recipe's TOML with errors that name file and key, and what was expected there."""
 
 import tomllib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def read_toml(path: Path) -> "Table":
         return Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise InvalidFile(f"recipe '{path}': no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise InvalidFile(f"recipe '{path}': not a readable TOML file ({error})") from error
 
 
@@ -28,16 +28,21 @@ class Table:
         self.left = dict(values)
         self.known: list[str] = []
 
+    def __contains__(self, key: str) -> bool:
+        """Whether the file gives a value that is not taken yet; asking makes the key known."""
+        self.known.append(key)
+        return key in self.left
+
     def table(self, key: str) -> "Table":
-        """A table within; an absent one is empty."""
-        values = self._take(key, {})
+        """A required table within this one."""
+        values = self._take(key)
         if not isinstance(values, dict):
             self.fail(key, values, "a table")
         return Table(self.path, f"{self.name}{key}.", values)
 
     def text(self, key: str) -> str:
         """A required string."""
-        value = self._take(key, REQUIRED)
+        value = self._take(key)
         if not isinstance(value, str):
             self.fail(key, value, "a string")
         return value
@@ -46,7 +51,7 @@ class Table:
         """One of some strings."""
         value = self._take(key, default)
         if value not in options:
-            self.fail(key, value, "one of " + ", ".join(f'"{option}"' for option in options))
+            self.fail(key, value, "one of " + ", ".join(options))
         return str(value)
 
     def integer(self, key: str, low: int, high: int, default: Any = REQUIRED) -> int:
@@ -57,8 +62,8 @@ class Table:
         return int(value)
 
     def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
-        """A list of at least one integer in ``low .. high``."""
-        values = self._take(key, REQUIRED)
+        """A required list of at least one integer in ``low .. high``."""
+        values = self._take(key)
         if not isinstance(values, list) or not values or not all(_is_integer(v) and low <= v <= high for v in values):
             self.fail(key, values, f"a list of integers in {low}..{high}")
         return tuple(values)
@@ -71,32 +76,28 @@ class Table:
         return float(value)
 
     def pair(self, key: str) -> tuple[float, float]:
-        """A list of two numbers."""
-        values = self._take(key, REQUIRED)
+        """A required list of two numbers."""
+        values = self._take(key)
         if not isinstance(values, list) or len(values) != 2 or not all(_is_number(value) for value in values):
             self.fail(key, values, "a list of two numbers")
         return float(values[0]), float(values[1])
 
-    def keys(self) -> list[str]:
-        """Keys that nobody has taken yet."""
-        return list(self.left)
-
     def close(self) -> None:
         """Refuse keys that nobody took."""
         for key in self.left:
-            raise InvalidFile(
-                f"recipe '{self.path}': key '{self.name}{key}' is unknown; known here: {', '.join(self.known)}"
-            )
+            known = ", ".join(dict.fromkeys(self.known))
+            raise InvalidFile(f"recipe '{self.path}': key '{self.name}{key}' is unknown; known here: {known}")
 
     def fail(self, key: str, found: Any, expected: str) -> NoReturn:
         """Refuse a value."""
         raise InvalidFile(f"recipe '{self.path}': {self.name}{key} = {found!r} found, expected {expected}")
 
-    def _take(self, key: str, default: Any) -> Any:
+    def _take(self, key: str, default: Any = REQUIRED) -> Any:
         self.known.append(key)
-        if key not in self.left and default is REQUIRED:
+        value = self.left.pop(key, default)
+        if value is REQUIRED:
             raise InvalidFile(f"recipe '{self.path}': key '{self.name}{key}' is missing")
-        return self.left.pop(key, default)
+        return value
 
 
 def _is_integer(value: Any) -> bool:
@@ -104,4 +105,4 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return _is_integer(value) or isinstance(value, float)
+    return (_is_integer(value) or isinstance(value, float)) and abs(value) < float("inf")

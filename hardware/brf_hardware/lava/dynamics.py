@@ -58,7 +58,7 @@ class FixedResonator:
         self.keep = (1 << self.fraction) - damping
         self.threshold, self.state_fraction = layer.threshold, layer.state_fraction
         self.refractory = layer.refractory
-        self.reset_shift = layer.reset_shift(arithmetic)
+        self.reset_shift = layer.refractory.gain_shift(layer.state_fraction, arithmetic.reset_fraction)
         self.reset_up = arithmetic.accumulator_fraction - arithmetic.reset_fraction
 
     def step(self, u: Ints, v: Ints, q: Ints, x: Ints) -> tuple[States, Bools]:

@@ -36,7 +36,7 @@ def _import_with_hashable_dataclasses(module: str) -> None:
 
         return decorate if cls is None else decorate(cls)
 
-    dataclasses.dataclass = hashable_here  # type: ignore[assignment]
+    dataclasses.dataclass = hashable_here
     try:
         importlib.import_module(module)
     finally:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ Parameters = TypeVar("Parameters")
 State = TypeVar("State")
 
 
+@dataclass(frozen=True)
 class Neuron(ABC, Generic[Parameters, State]):
     """A kind of neuron with its constants (dt, theta, ...); trainable values live in the layer that uses it.
 

@@ -43,9 +43,9 @@ class ECGTask:
         self._check_shape(path, "x", events, (*labels.shape[:2], self.inputs))
         self._check_shape(path, "y", labels, (*events.shape[:2], self.classes))
         events, labels = events[:, :-1], labels[:, :-1]
-        _check_records(path, "x", np.isin(events, (0, 1)).all(axis=2), "a value that is neither 0 nor 1")
-        _check_records(path, "y", np.isin(labels, (0, 1)).all(axis=2), "a value that is neither 0 nor 1")
-        _check_records(path, "y", labels.sum(axis=2) <= 1, "more than one label")
+        _check_records(path, "x", ~np.isin(events, (0, 1)), "a value that is neither 0 nor 1")
+        _check_records(path, "y", ~np.isin(labels, (0, 1)), "a value that is neither 0 nor 1")
+        _check_records(path, "y", labels.sum(axis=2) > 1, "more than one label")
         return Samples(
             np.ascontiguousarray(events.transpose(1, 0, 2)).astype(np.int64),
             np.ascontiguousarray(labels.argmax(axis=2).T).astype(np.int64),
@@ -68,15 +68,17 @@ def _read(path: Path) -> tuple[Array, Array]:
             found = ", ".join(key for key in content if not key.startswith("__"))
             raise InvalidFile(f"'{path}': no variable '{name}', found {found or 'none'}; {ADVICE}")
         if content[name].ndim != 3:
-            raise InvalidFile(f"'{path}': {name} has {content[name].ndim} axes, expected (records, steps, width); {ADVICE}")
+            raise InvalidFile(
+                f"'{path}': {name} has {content[name].ndim} axes, expected (records, steps, width); {ADVICE}"
+            )
     return content["x"], content["y"]
 
 
-def _check_records(path: Path, name: str, good: Array, complaint: str) -> None:
-    """Refuse where `good` (records, steps) is not all true."""
-    bad = np.argwhere(~good)
-    if len(bad):
-        record, step = bad[0]
+def _check_records(path: Path, name: str, bad: Array, complaint: str) -> None:
+    """Refuse where `bad` (records, steps, ...) is true anywhere."""
+    found = np.argwhere(bad)
+    if len(found):
+        record, step = found[0][:2]
         raise InvalidFile(f"'{path}': {name} of record {record} has {complaint} at step {step}; {ADVICE}")
 
 

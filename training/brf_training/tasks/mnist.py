@@ -3,13 +3,12 @@
 import gzip
 import zlib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy.arrays import Ints
 from brf_deploy.data_directory import require_file
 from brf_deploy.encoding import Encoding
 from brf_deploy.errors import InvalidFile
@@ -58,14 +57,16 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidFile(f"'{path}': not a whole gzip file ({error}); {ADVICE}") from error
     axes = 1 + len(shape)
-    magic = bytes([0, 0, UNSIGNED_BYTES, axes])
-    if content[:4] != magic:
-        raise InvalidFile(f"'{path}': starts with {content[:4].hex()}, an IDX file with {axes} axes of bytes with {magic.hex()}; {ADVICE}")
-    sizes = tuple(np.frombuffer(content, ">u4", axes, 4).tolist()) if len(content) >= 4 + 4 * axes else ()
-    expected = 4 + 4 * axes + int(np.prod(sizes, dtype=np.int64))
-    if sizes[1:] != shape or len(content) != expected:
-        raise InvalidFile(f"'{path}': {len(content)} bytes with sizes {sizes}, expected {expected} bytes of items {shape}; {ADVICE}")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(sizes)
+    header = 4 + 4 * axes
+    if content[:4] != bytes([0, 0, UNSIGNED_BYTES, axes]) or len(content) < header:
+        raise InvalidFile(f"'{path}': starts with {content[:4].hex()}, not an IDX file of {axes} axes; {ADVICE}")
+    sizes = tuple(np.frombuffer(content, ">u4", axes, offset=4).tolist())
+    if sizes[1:] != shape or len(content) - header != prod(sizes):
+        raise InvalidFile(
+            f"'{path}': {len(content) - header} bytes of data with sizes {sizes}, expected {prod(sizes)} bytes in "
+            f"items of shape {shape}; {ADVICE}"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(sizes)
 
 
 SMNIST = MNISTTask(

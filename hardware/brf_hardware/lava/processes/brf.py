@@ -4,6 +4,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from brf_deploy.arrays import Ints
 from brf_hardware.lava.dynamics import Real, Resonator
@@ -46,6 +47,13 @@ class BRF(AbstractProcess):
 
 class AbstractPyBRFModel(PyLoihiProcessModel):
     """What both tags do in a step."""
+
+    a_in: PyInPort
+    s_out: PyOutPort
+    state_out: PyOutPort
+    u: npt.NDArray[Any]
+    v: npt.NDArray[Any]
+    q: npt.NDArray[Any]
 
     def run_spk(self) -> None:
         """Receive x, advance, send the spikes."""

@@ -26,7 +26,7 @@ from brf_hardware.lava.vendor import (
 
 
 class BatchDense(AbstractProcess):
-    """``a_out[t + 1] = (weights @ s_in[t]) << shift``: what is received in a step leaves in the next, as in Lava's Dense.
+    """``a_out[t + 1] = (weights @ s_in[t]) << shift``: one step late, as Lava's own Dense.
 
     s_in (batch, sources): spikes or graded messages. a_out (batch, targets).
     weights (targets, sources): integers exactly as given (Lava's Dense drops the lowest bit of mixed-sign weights),

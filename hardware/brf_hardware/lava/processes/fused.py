@@ -1,7 +1,6 @@
 # mypy: allow-subclassing-any
 """A whole integer network in one Lava process, for speed: no channel between its layers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from brf_deploy.arrays import Ints
 from brf_deploy.network import IntegerNetwork
 from brf_hardware.lava.dynamics import FixedIntegrator, FixedResonator, FixedSynapses
+from brf_hardware.lava.recording import Recording
 from brf_hardware.lava.vendor import (
     CPU,
     AbstractProcess,
@@ -24,7 +24,7 @@ from brf_hardware.lava.vendor import (
 class FusedNetwork(AbstractProcess):
     """Runs `messages` (time, batch, inputs) through `network`, one network step a Lava time step, without delays.
 
-    `buffers`: shared memory by the names of `Trace.fields`; fields that are not in it are not kept.
+    What `recording` has room for is kept in it.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class FusedNetwork(AbstractProcess):
         *,
         network: IntegerNetwork,
         messages: Ints,
-        buffers: Mapping[str, npt.NDArray[Any]],
+        recording: Recording,
         name: str | None = None,
         log_config: Any = None,
     ) -> None:
-        super().__init__(network=network, messages=messages, buffers=buffers, name=name, log_config=log_config)
+        super().__init__(network=network, messages=messages, recording=recording, name=name, log_config=log_config)
 
 
 class FusedLayer:
@@ -44,7 +44,7 @@ class FusedLayer:
 
     def __init__(self, network: IntegerNetwork, index: int, batch: int) -> None:
         layer, fraction = network.layers[index], network.input_fraction(index)
-        self.prefix = f"layer{index}."
+        self.index = index
         self.resonator = FixedResonator(layer, network.arithmetic)
         self.into = FixedSynapses(layer.input.mantissa, layer.input.shift(fraction))
         self.recurrent: FixedSynapses | None = None
@@ -61,11 +61,12 @@ class FusedLayer:
             x += self.recurrent.sum(self.spikes)
         (self.u, self.v, self.q), self.spikes = self.resonator.step(self.u, self.v, self.q, x)
 
-    def keep(self, t: int, buffers: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Write spikes and states of step t to their buffers."""
-        for name in ("spikes", "u", "v", "q"):
-            if self.prefix + name in buffers:
-                buffers[self.prefix + name][t] = getattr(self, name)
+    def keep(self, t: int, recording: Recording) -> None:
+        """Write spikes and, where there is room for them, states of step t."""
+        recording.spikes[self.index][t] = self.spikes
+        if recording.states:
+            u, v, q = recording.states[self.index]
+            u[t], v[t], q[t] = self.u, self.v, self.q
 
 
 @implements(proc=FusedNetwork, protocol=LoihiProtocol)
@@ -85,11 +86,12 @@ class PyFusedNetworkModelFixed(PyLoihiProcessModel):
 
     def run_spk(self) -> None:
         """One step of the network; Lava counts steps from 1."""
-        buffers, t = self.proc_params["buffers"], self.time_step - 1
+        recording: Recording = self.proc_params["recording"]
+        t = self.time_step - 1
         below = self.proc_params["messages"][t]
         for layer in self.layers:
             layer.step(below)
-            layer.keep(t, buffers)
+            layer.keep(t, recording)
             below = layer.spikes
         self.y = self.integrator.step(self.y, self.synapses.sum(below))
-        buffers["readout"][t] = self.y
+        recording.readout[t] = self.y

@@ -4,6 +4,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from brf_deploy.arrays import Ints
 from brf_hardware.lava.dynamics import Integrator, Real
@@ -40,6 +41,10 @@ class LeakyIntegrator(AbstractProcess):
 
 class AbstractPyLeakyIntegratorModel(PyLoihiProcessModel):
     """What both tags do in a step."""
+
+    a_in: PyInPort
+    y_out: PyOutPort
+    y: npt.NDArray[Any]
 
     def run_spk(self) -> None:
         """Receive the drive, advance, send y."""

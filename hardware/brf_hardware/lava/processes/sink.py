@@ -23,7 +23,7 @@ from brf_hardware.lava.vendor import (
 class Sink(AbstractProcess):
     """Writes what arrives into `buffer` (time, *shape), leaving out the first `delay` steps.
 
-    `buffer` must be shared memory (see `network.shared_array`), since the model runs in a child: reading it is a
+    `buffer` must be shared memory (see `recording.shared_array`), since the model runs in a child: reading it is a
     million times faster than `Var.get`, which ships one number at a time through two channels.
     """
 
@@ -36,6 +36,8 @@ class Sink(AbstractProcess):
 
 class AbstractPySinkModel(PyLoihiProcessModel):
     """What both tags do in a step; Lava counts steps from 1."""
+
+    a_in: PyInPort
 
     def run_spk(self) -> None:
         """Receive, and keep what belongs to the run."""

@@ -31,6 +31,8 @@ class Source(AbstractProcess):
 class AbstractPySourceModel(PyLoihiProcessModel):
     """What both tags do in a step; Lava counts steps from 1."""
 
+    s_out: PyOutPort
+
     def run_spk(self) -> None:
         """Send the messages of this step."""
         messages: npt.NDArray[Any] = self.proc_params["messages"]

@@ -1,0 +1,184 @@
+"""The commands of the ground: `quantize` and `evaluate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from brf_deploy.options import data_option, json_option, samples_option, task_option
+from brf_deploy.output import console, write_json
+
+QUANTIZE_EXAMPLES = """\b
+Examples:
+  brf-deploy quantize model.safetensors --out net.nir
+  brf-deploy quantize ecg.safetensors --out ecg.nir --weight-bits 6 --calibrate ecg --data data
+  brf-deploy quantize ecg.safetensors --scheme naive --coefficient-bits 8 --unsafe
+"""
+
+
+@click.command("quantize", epilog=QUANTIZE_EXAMPLES)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="NET.nir", help="Integer network to write."
+)
+@click.option("--weight-bits", default=8, show_default=True, help="Bits of a synapse, 2..16.")
+@click.option("--coefficient-bits", default=12, show_default=True, help="Bits of damping and rotation, 4..16.")
+@click.option("--state-bits", default=24, show_default=True, help="Bits of a state word, 12..32.")
+@click.option(
+    "--state-fraction", type=int, metavar="BITS", help="Fraction bits of the states; needs no calibration of them."
+)
+@click.option(
+    "--calibrate", metavar="TASK", help="Task whose training samples show the state ranges.  [default: the model's]"
+)
+@click.option("--calibration-samples", default=128, show_default=True, type=click.IntRange(min=1), metavar="N")
+@click.option(
+    "--scheme",
+    type=click.Choice(["dwn", "naive", "lava"]),
+    default="dwn",
+    show_default=True,
+    help="dwn stays inside the divergence boundary; naive rounding and Lava's constants are baselines.",
+)
+@click.option(
+    "--unsafe", is_flag=True, help="Show what a scheme that breaks the certificate does. Nothing can be written."
+)
+@json_option
+@data_option
+def quantize_command(
+    model: Path,
+    out: Path | None,
+    weight_bits: int,
+    coefficient_bits: int,
+    state_bits: int,
+    state_fraction: int | None,
+    calibrate: str | None,
+    calibration_samples: int,
+    scheme: str,
+    unsafe: bool,
+    json_file: Path | None,
+    data: Path | None,
+) -> None:
+    """Quantise the float network MODEL inside the divergence boundary and write the integer network."""
+    from brf_deploy.data_directory import data_root
+    from brf_deploy.float_file import load_float_network
+    from brf_deploy.network_file import save_network
+    from brf_deploy.quantize import (
+        QuantizationConfig,
+        Scheme,
+        measure_ranges,
+        quantization_loss,
+        quantize,
+        quantize_unsafe,
+    )
+    from brf_deploy.silence import silence_test
+    from brf_deploy.task import load_task
+
+    if out is None and not unsafe:
+        raise click.UsageError("--out NET.nir says where the integer network goes (or --unsafe to look only)")
+    if out is not None and unsafe:
+        raise click.UsageError("--unsafe shows a network that no file may hold; leave --out away")
+    config = QuantizationConfig(
+        weight_bits, coefficient_bits, state_bits, Scheme(scheme), state_fraction=state_fraction
+    )
+    network = load_float_network(model)
+    task = load_task(calibrate or network.task)
+    calibration = task.load("train", data_root(data)).take(slice(calibration_samples))
+    ranges = measure_ranges(network, calibration.messages)
+    integer = (quantize_unsafe if unsafe else quantize)(network, config, ranges)
+    losses = quantization_loss(network, integer)
+    firing = [silence_test(layer, integer.arithmetic).count for layer in integer.layers]
+    show = console(json_file)
+    show.print(f"{integer!r}")
+    show.print(f"calibrated on {ranges.samples} training samples of '{task.name}'\n")
+    show.print(_loss_table(losses, firing))
+    if out is not None:
+        save_network(integer, out)
+        show.print(f"\nwrote {out} ({out.stat().st_size:,} bytes)")
+    if json_file is not None:
+        layers = [vars(loss) | {"firing_after_silence": count} for loss, count in zip(losses, firing, strict=True)]
+        write_json(json_file, {"scheme": scheme, "layers": layers, "ranges": vars(ranges), "out": out})
+
+
+def _loss_table(losses: Any, firing: list[int]) -> Table:
+    table = Table(title="what quantisation lost", title_justify="left", show_header=True)
+    table.add_column("per layer")
+    rows: dict[str, list[str]] = {
+        "state fraction bits": [f"{loss.state_fraction}" for loss in losses],
+        "input weights, signal to noise": [f"{loss.input_sqnr:.1f} dB" for loss in losses],
+        "recurrent weights, signal to noise": [
+            "-" if loss.recurrent_sqnr is None else f"{loss.recurrent_sqnr:.1f} dB" for loss in losses
+        ],
+        "pole error / own damping, median": [f"{loss.pole_error_median:.3%}" for loss in losses],
+        "pole error / own damping, worst": [f"{loss.pole_error_max:.3%}" for loss in losses],
+        "nearest the boundary: neuron": [f"{loss.worst_neuron}" for loss in losses],
+        "  its pole radius, float": [f"{loss.float_radius:.8f}" for loss in losses],
+        "  its pole radius, integer": [f"{loss.integer_radius:.8f}" for loss in losses],
+        "neurons that break the certificate": [f"{loss.violations} of {loss.neurons}" for loss in losses],
+        "neurons firing after 20,000 silent steps": [
+            f"{count} of {loss.neurons}" for loss, count in zip(losses, firing, strict=True)
+        ],
+    }
+    for loss in losses:
+        table.add_column(loss.name, justify="right")
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    return table
+
+
+MODEL_SUFFIX = ".safetensors"
+
+EVALUATE_EXAMPLES = """\b
+Examples:
+  brf-deploy evaluate model.safetensors --task digits
+  brf-deploy evaluate ecg.nir --task ecg --data data --backend torch --json result.json
+"""
+
+
+@click.command("evaluate", epilog=EVALUATE_EXAMPLES)
+@click.argument("network_file", metavar="MODEL|NET", type=click.Path(path_type=Path))
+@task_option
+@samples_option
+@click.option(
+    "--backend", default="reference", show_default=True, metavar="NAME", help="Backend of an integer network."
+)
+@json_option
+@data_option
+def evaluate_command(
+    network_file: Path, task: str, samples: int | None, backend: str, json_file: Path | None, data: Path | None
+) -> None:
+    """Accuracy and spikes of a float MODEL (.safetensors) or an integer NET (.nir) on the test split of a task."""
+    from brf_deploy.backend import load_backend
+    from brf_deploy.data_directory import data_root
+    from brf_deploy.evaluation import evaluate_float, evaluate_integer, first_samples
+    from brf_deploy.float_file import load_float_network
+    from brf_deploy.float_network import FloatNetwork
+    from brf_deploy.network_file import load_network
+    from brf_deploy.progress import sample_progress
+    from brf_deploy.task import load_task
+
+    network = load_float_network(network_file) if network_file.suffix == MODEL_SUFFIX else load_network(network_file)
+    which = load_task(task)
+    test = first_samples(which.load("test", data_root(data)), samples)
+    show = console(json_file)
+    with sample_progress("evaluating", test.count) as done:
+        if isinstance(network, FloatNetwork):
+            kind, result = "float", evaluate_float(network, which, test, done)
+        else:
+            kind, result = "integer", evaluate_integer(network, which, test, load_backend(backend), done)
+    per_sample = result.total_spikes / result.samples
+    show.print(f"accuracy  {result.accuracy:.4%}  on {result.samples} test samples of '{task}'")
+    show.print(f"spikes    {result.total_spikes:,}  ({per_sample:,.2f} a sample, hidden layers)")
+    if json_file is not None:
+        write_json(
+            json_file,
+            {
+                "file": network_file,
+                "task": task,
+                "kind": kind,
+                "backend": backend if kind == "integer" else None,
+                "samples": result.samples,
+                "accuracy": result.accuracy,
+                "spikes": result.total_spikes,
+                "spikes_per_sample": per_sample,
+            },
+        )

@@ -1,0 +1,77 @@
+"""`.nir` files: graphs written by nir itself, and read behind a wall against damaged and hostile files."""
+
+from io import BytesIO
+from pathlib import Path
+
+import nir
+
+from brf_deploy.float_network import FloatNetwork
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.network_file import require_file_at
+from brf_export.gate import require_certified
+from brf_export.nir import float_graph as floats
+from brf_export.nir import integer_graph as integers
+from brf_export.nir.chain import Chain
+from brf_export.nir.contents import Contents, require_same
+from brf_export.nir.fields import within
+from brf_export.nir.hdf5_reader import read_contents
+from brf_export.nir.registry import register
+from brf_export.whole_file import write_whole
+
+__all__ = ["graph_of", "network_of", "read_float", "read_integer", "register", "write_float", "write_integer"]
+
+
+def graph_of(network: IntegerNetwork) -> nir.NIRGraph:
+    """The graph of a certified integer network."""
+    require_certified(network)
+    return integers.chain_of(network).graph()
+
+
+def network_of(graph: nir.NIRGraph) -> IntegerNetwork:
+    """The integer network of a graph."""
+    return _integer_network(Contents.of(graph))
+
+
+def write_integer(network: IntegerNetwork, path: Path) -> None:
+    """Write a certified integer network."""
+    with within(f"network file '{path}'"):
+        data = _stored(graph_of(network))
+    write_whole(path, data)
+
+
+def read_integer(path: Path) -> IntegerNetwork:
+    """Read an integer network."""
+    require_file_at(path)
+    with within(f"network file '{path}'"):
+        return _integer_network(read_contents(path))
+
+
+def write_float(network: FloatNetwork, path: Path) -> None:
+    """Write a float network."""
+    with within(f"network file '{path}'"):
+        data = _stored(floats.chain_of(network).graph())
+    write_whole(path, data)
+
+
+def read_float(path: Path) -> FloatNetwork:
+    """Read a float network."""
+    require_file_at(path)
+    with within(f"network file '{path}'"):
+        contents = read_contents(path)
+        network = floats.network_of(Chain.of(contents.made()))
+        require_same(contents, Contents.of(floats.chain_of(network).graph()))
+        return network
+
+
+def _integer_network(contents: Contents) -> IntegerNetwork:
+    network = integers.network_of(Chain.of(contents.made()))
+    # The network says everything again, so no edge, field or repeated number of the file goes unchecked.
+    require_same(contents, Contents.of(integers.chain_of(network).graph()))
+    return network
+
+
+def _stored(graph: nir.NIRGraph) -> bytes:
+    buffer = BytesIO()
+    # Uncompressed: deflated bytes differ between versions of zlib.
+    nir.write(buffer, graph, compression=None)
+    return buffer.getvalue()

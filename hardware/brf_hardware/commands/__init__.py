@@ -1,0 +1,1 @@
+"""The commands of the hardware wing, one file each: `simulate`, `verify`, `report`."""

@@ -1,0 +1,55 @@
+"""`brf-deploy simulate`: run an integer network on a backend and keep the trace."""
+
+from pathlib import Path
+
+import click
+
+from brf_deploy.options import data_option, samples_option, task_option
+from brf_deploy.output import console
+
+EXAMPLES = """\b
+Examples:
+  brf-deploy simulate ecg.nir --task ecg --data data --samples 4 --out trace.npz
+  brf-deploy simulate net.nir --task digits --backend lava --out trace.npz
+"""
+
+
+@click.command("simulate", epilog=EXAMPLES)
+@click.argument("net", type=click.Path(path_type=Path))
+@task_option
+@click.option(
+    "--backend", default="reference", show_default=True, metavar="NAME", help="`brf-deploy doctor` lists them."
+)
+@samples_option
+@click.option("--spikes-only", is_flag=True, help="Leave the states u, v, q out of the trace.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="TRACE.npz")
+@data_option
+def simulate_command(
+    net: Path, task: str, backend: str, samples: int | None, spikes_only: bool, out: Path, data: Path | None
+) -> None:
+    """Run the integer network NET on a backend and keep its trace: spikes, states and readout at every step."""
+    from brf_deploy.network_file import load_network
+
+    from brf_deploy.backend import load_backend
+    from brf_deploy.data_directory import data_root
+    from brf_deploy.evaluation import check_task, chunks, first_samples, hidden_neurons
+    from brf_deploy.progress import sample_progress
+    from brf_deploy.task import correct, load_task
+    from brf_deploy.trace import Record, join_samples
+
+    network, which, runner = load_network(net), load_task(task), load_backend(backend)
+    check_task(network, which)
+    test = first_samples(which.load("test", data_root(data)), samples)
+    record = Record.SPIKES if spikes_only else Record.STATES
+    parts = []
+    with sample_progress(backend, test.count) as done:
+        for part in chunks(test, hidden_neurons(network)):
+            parts.append(runner.run(network, part.messages, record))
+            done(part.count)
+    trace = join_samples(parts)
+    trace.save(out)
+    accuracy = correct(trace.readout, test.labels, which.decision, network.skip_steps).mean()
+    spikes = sum(int(layer.spikes.sum()) for layer in trace.layers)
+    show = console()
+    show.print(f"{backend}: {trace.samples} samples, {trace.steps} steps, {spikes:,} spikes, accuracy {accuracy:.4%}")
+    show.print(f"wrote {out} ({out.stat().st_size:,} bytes): {', '.join(trace.fields())}")
