@@ -1,13 +1,16 @@
 """The commands of the ground: `quantize` and `evaluate`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.table import Table
 
+from brf_deploy.evaluation import check_task
 from brf_deploy.options import data_option, json_option, samples_option, task_option
 from brf_deploy.output import console, write_json
+from brf_deploy.quantize.loss import LayerLoss, quantization_loss
+from brf_deploy.silence import silence_test
 
 QUANTIZE_EXAMPLES = """\b
 Examples:
@@ -47,49 +50,40 @@ Examples:
 def quantize_command(
     model: Path,
     out: Path | None,
-    weight_bits: int,
-    coefficient_bits: int,
-    state_bits: int,
-    state_fraction: int | None,
     calibrate: str | None,
     calibration_samples: int,
-    scheme: str,
     unsafe: bool,
     json_file: Path | None,
     data: Path | None,
+    scheme: str,
+    **words: int | None,
 ) -> None:
-    """Quantise the float network MODEL inside the divergence boundary and write the integer network."""
+    """Quantise MODEL inside the divergence boundary.
+
+    MODEL is a float network (.safetensors). Prints what was lost per layer and how near the boundary the worst neuron
+    is, and writes the certified integer network.
+    """
     from brf_deploy.data_directory import data_root
     from brf_deploy.float_file import load_float_network
     from brf_deploy.network_file import save_network
-    from brf_deploy.quantize import (
-        QuantizationConfig,
-        Scheme,
-        measure_ranges,
-        quantization_loss,
-        quantize,
-        quantize_unsafe,
-    )
-    from brf_deploy.silence import silence_test
+    from brf_deploy.quantize import QuantizationConfig, Scheme, measure_ranges, quantize, quantize_unsafe
     from brf_deploy.task import load_task
 
-    if out is None and not unsafe:
-        raise click.UsageError("--out NET.nir says where the integer network goes (or --unsafe to look only)")
-    if out is not None and unsafe:
-        raise click.UsageError("--unsafe shows a network that no file may hold; leave --out away")
-    config = QuantizationConfig(
-        weight_bits, coefficient_bits, state_bits, Scheme(scheme), state_fraction=state_fraction
-    )
+    if (out is None) != unsafe:
+        raise click.UsageError(
+            "--out NET.nir says where the integer network goes; --unsafe shows a network that no file may hold. "
+            "Give one of the two"
+        )
+    config = QuantizationConfig(scheme=Scheme(scheme), **words)  # type: ignore[arg-type]
     network = load_float_network(model)
     task = load_task(calibrate or network.task)
-    calibration = task.load("train", data_root(data)).take(slice(calibration_samples))
-    ranges = measure_ranges(network, calibration.messages)
+    check_task(network, task)
+    ranges = measure_ranges(network, task.load("train", data_root(data)).take(slice(calibration_samples)).messages)
     integer = (quantize_unsafe if unsafe else quantize)(network, config, ranges)
     losses = quantization_loss(network, integer)
     firing = [silence_test(layer, integer.arithmetic).count for layer in integer.layers]
     show = console(json_file)
-    show.print(f"{integer!r}")
-    show.print(f"calibrated on {ranges.samples} training samples of '{task.name}'\n")
+    show.print(f"{integer!r}\ncalibrated on {ranges.samples} training samples of '{task.name}'\n")
     show.print(_loss_table(losses, firing))
     if out is not None:
         save_network(integer, out)
@@ -99,7 +93,7 @@ def quantize_command(
         write_json(json_file, {"scheme": scheme, "layers": layers, "ranges": vars(ranges), "out": out})
 
 
-def _loss_table(losses: Any, firing: list[int]) -> Table:
+def _loss_table(losses: Sequence[LayerLoss], firing: list[int]) -> Table:
     table = Table(title="what quantisation lost", title_justify="left", show_header=True)
     table.add_column("per layer")
     rows: dict[str, list[str]] = {
@@ -146,7 +140,10 @@ Examples:
 def evaluate_command(
     network_file: Path, task: str, samples: int | None, backend: str, json_file: Path | None, data: Path | None
 ) -> None:
-    """Accuracy and spikes of a float MODEL (.safetensors) or an integer NET (.nir) on the test split of a task."""
+    """Accuracy and spikes on the test split of a task.
+
+    Takes a float MODEL (.safetensors), run in float32, or an integer NET (.nir), run on a backend.
+    """
     from brf_deploy.backend import load_backend
     from brf_deploy.data_directory import data_root
     from brf_deploy.evaluation import evaluate_float, evaluate_integer, first_samples

@@ -30,7 +30,10 @@ class DemoFailed(BrfError):
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Train for fewer epochs than the recipe says.")
 def demo_command(out: Path, epochs: int | None) -> None:
-    """Train a BRF network on handwritten digits, deploy it, prove it bit-exact on every backend, and report."""
+    """Train, deploy, prove and report, on handwritten digits.
+
+    Needs no download: the digits come with scikit-learn. Runs the commands a user would type and shows them.
+    """
     model, net = out / "model.safetensors", out / "digits.nir"
     verdict, page = out / "verify.json", out / "report.html"
     shorter = ["--epochs", str(epochs)] if epochs else []

@@ -46,7 +46,10 @@ class Finding:
 @click.option("--strict", is_flag=True, help="Exit status 1 if a declared backend is absent.")
 @json_option
 def doctor_command(data: Path | None, strict: bool, json_file: Path | None) -> None:
-    """Show which packages, backends, data sets and tools are there, and how to get the others."""
+    """Show what is installed, and how to get the rest.
+
+    Looks for packages, backends, a GPU, data sets and tools.
+    """
     findings = examine(data_root(data))
     console(json_file).print(_table(findings))
     if json_file is not None:

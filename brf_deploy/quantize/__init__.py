@@ -2,7 +2,7 @@
 
 from brf_deploy.quantize.calibration import Ranges, measure_ranges
 from brf_deploy.quantize.configuration import QuantizationConfig, Scheme
-from brf_deploy.quantize.loss import LayerLoss, quantization_loss
+from brf_deploy.quantize.loss import LayerLoss, quantization_loss, readout_sqnr
 from brf_deploy.quantize.network import quantize, quantize_unsafe
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "quantization_loss",
     "quantize",
     "quantize_unsafe",
+    "readout_sqnr",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brf_deploy.certificate import certificate
+from brf_deploy.errors import InvalidInput
 from brf_deploy.fixed_point import to_real
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.network import IntegerNetwork, Synapses
@@ -35,8 +36,22 @@ class LayerLoss:
 
 
 def quantization_loss(network: FloatNetwork, integer: IntegerNetwork) -> tuple[LayerLoss, ...]:
-    """Compare every hidden layer with the float layer it came from."""
+    """Compare every hidden layer with the float layer it came from; refuses networks of another build."""
+    builds = [
+        [network.inputs, *(layer.neurons.count for layer in network.layers), network.outputs],
+        [integer.inputs, *(layer.count for layer in integer.layers), integer.outputs],
+    ]
+    if builds[0] != builds[1]:
+        raise InvalidInput(
+            f"the model has widths {builds[0]}, the integer network {builds[1]}; it was made from another"
+        )
     return tuple(_layer_loss(network, integer, index) for index in range(len(network.layers)))
+
+
+def readout_sqnr(network: FloatNetwork, integer: IntegerNetwork) -> float:
+    """Signal to quantisation noise of the readout's weights, dB."""
+    forget = -np.expm1(-1 / network.readout.tau.astype(np.float64))
+    return _sqnr(network.readout.weight * forget[:, None], integer.readout.weight)
 
 
 def _layer_loss(network: FloatNetwork, integer: IntegerNetwork, index: int) -> LayerLoss:

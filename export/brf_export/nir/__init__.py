@@ -29,29 +29,29 @@ class NIRFormat:
 
     def write(self, network: IntegerNetwork, path: Path) -> None:
         """Write an integer network; raises `CertificateViolation` for one that is not certified."""
-        _files().write_integer(network, path)
+        _loaded("files").write_integer(network, path)
 
     def read(self, path: Path) -> IntegerNetwork:
         """The integer network in a file, equal in every field to the one that was written."""
-        network: IntegerNetwork = _files().read_integer(path)
+        network: IntegerNetwork = _loaded("files").read_integer(path)
         return network
 
     def write_float(self, network: FloatNetwork, path: Path) -> None:
         """Write a float network, every number in its own precision."""
-        _files().write_float(network, path)
+        _loaded("files").write_float(network, path)
 
     def read_float(self, path: Path) -> FloatNetwork:
         """The float network in a file, equal in every field to the one that was written."""
-        network: FloatNetwork = _files().read_float(path)
+        network: FloatNetwork = _loaded("files").read_float(path)
         return network
 
     def to_graph(self, network: IntegerNetwork) -> "nir.NIRGraph":
         """The graph that `write` stores."""
-        return _files().graph_of(network)
+        return _loaded("files").graph_of(network)
 
     def from_graph(self, graph: "nir.NIRGraph") -> IntegerNetwork:
         """The integer network that a graph describes, such as one from ``nir.read`` after `register`."""
-        network: IntegerNetwork = _files().network_of(graph)
+        network: IntegerNetwork = _loaded("files").network_of(graph)
         return network
 
 
@@ -61,12 +61,12 @@ def register() -> None:
     NIR has no interface for that, so this extends its private list of types. Raises `Unsupported` where nir no longer
     has that list or has another node of the same name, `Unavailable` where nir is not installed.
     """
-    _files().register()
+    _loaded("registry").register()
 
 
-def _files() -> ModuleType:
+def _loaded(module: str) -> ModuleType:
     try:
-        return import_module("brf_export.nir.files")
+        return import_module(f"brf_export.nir.{module}")
     except ModuleNotFoundError as error:
         raise Unavailable(missing_module("the NIR format", error)) from error
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nir
 
+from brf_deploy.errors import Unsupported
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.network_file import require_file_at
@@ -14,11 +15,9 @@ from brf_export.nir import integer_graph as integers
 from brf_export.nir.chain import Chain
 from brf_export.nir.contents import Contents, require_same
 from brf_export.nir.fields import within
+from brf_export.nir.hdf5_program import LARGEST_CONTENTS
 from brf_export.nir.hdf5_reader import read_contents
-from brf_export.nir.registry import register
 from brf_export.whole_file import write_whole
-
-__all__ = ["graph_of", "network_of", "read_float", "read_integer", "register", "write_float", "write_integer"]
 
 
 def graph_of(network: IntegerNetwork) -> nir.NIRGraph:
@@ -29,7 +28,22 @@ def graph_of(network: IntegerNetwork) -> nir.NIRGraph:
 
 def network_of(graph: nir.NIRGraph) -> IntegerNetwork:
     """The integer network of a graph."""
-    return _integer_network(Contents.of(graph))
+    return integer_from(Contents.of(graph))
+
+
+def integer_from(contents: Contents) -> IntegerNetwork:
+    """The integer network that these nodes and edges describe, every one of them checked."""
+    network = integers.network_of(Chain.of(contents.made()))
+    # The network says everything again, so no edge, field or repeated number of the file goes unchecked.
+    require_same(contents, Contents.of(integers.chain_of(network).graph()))
+    return network
+
+
+def float_from(contents: Contents) -> FloatNetwork:
+    """The float network that these nodes and edges describe, every one of them checked."""
+    network = floats.network_of(Chain.of(contents.made()))
+    require_same(contents, Contents.of(floats.chain_of(network).graph()))
+    return network
 
 
 def write_integer(network: IntegerNetwork, path: Path) -> None:
@@ -43,7 +57,7 @@ def read_integer(path: Path) -> IntegerNetwork:
     """Read an integer network."""
     require_file_at(path)
     with within(f"network file '{path}'"):
-        return _integer_network(read_contents(path))
+        return integer_from(read_contents(path))
 
 
 def write_float(network: FloatNetwork, path: Path) -> None:
@@ -57,21 +71,14 @@ def read_float(path: Path) -> FloatNetwork:
     """Read a float network."""
     require_file_at(path)
     with within(f"network file '{path}'"):
-        contents = read_contents(path)
-        network = floats.network_of(Chain.of(contents.made()))
-        require_same(contents, Contents.of(floats.chain_of(network).graph()))
-        return network
-
-
-def _integer_network(contents: Contents) -> IntegerNetwork:
-    network = integers.network_of(Chain.of(contents.made()))
-    # The network says everything again, so no edge, field or repeated number of the file goes unchecked.
-    require_same(contents, Contents.of(integers.chain_of(network).graph()))
-    return network
+        return float_from(read_contents(path))
 
 
 def _stored(graph: nir.NIRGraph) -> bytes:
     buffer = BytesIO()
     # Uncompressed: deflated bytes differ between versions of zlib.
     nir.write(buffer, graph, compression=None)
-    return buffer.getvalue()
+    data = buffer.getvalue()
+    if len(data) > LARGEST_CONTENTS:
+        raise Unsupported(f"{len(data)} bytes needed, a `.nir` file may have {LARGEST_CONTENTS}; make the layers smaller")
+    return data

@@ -119,7 +119,10 @@ def read_edges(dataset: Any, budget: Budget) -> list[list[str]]:
     require_plain(dataset, "the edges", budget)
     if not is_text(dataset) or dataset.shape[1:] != (2,) or len(dataset) > MOST_ENTRIES:
         raise Refused(f"the edges: shape {dataset.shape} found, at most {MOST_ENTRIES} pairs of node names needed")
-    return [[decoded(name, "the edges") for name in edge] for edge in dataset[()]]
+    edges = [[decoded(name, "the edges") for name in edge] for edge in dataset[()]]
+    if len({tuple(edge) for edge in edges}) < len(edges):
+        raise Refused("the edges: one stands there twice")
+    return edges
 
 
 def decoded(value: bytes, where: str) -> str:

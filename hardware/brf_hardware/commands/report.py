@@ -1,8 +1,5 @@
 """`brf-deploy report`: one self-contained HTML page about a deployed network."""
 
-
-
-
 EXAMPLES = """\b
 Examples:
   brf-deploy report net.nir --task digits --out report.html

@@ -27,12 +27,14 @@ Examples:
 def simulate_command(
     net: Path, task: str, backend: str, samples: int | None, spikes_only: bool, out: Path, data: Path | None
 ) -> None:
-    """Run the integer network NET on a backend and keep its trace: spikes, states and readout at every step."""
-    from brf_deploy.network_file import load_network
+    """Run NET on a backend and keep its trace.
 
+    The trace holds spikes, states and readout of the integer network NET at every step, for the task's test split.
+    """
     from brf_deploy.backend import load_backend
     from brf_deploy.data_directory import data_root
     from brf_deploy.evaluation import check_task, chunks, first_samples, hidden_neurons
+    from brf_deploy.network_file import load_network
     from brf_deploy.progress import sample_progress
     from brf_deploy.task import correct, load_task
     from brf_deploy.trace import Record, join_samples

@@ -17,6 +17,8 @@ SHADOW_NEURON = 0.005
 # A neuron with 200 spikes would exceed half a percent by a single flip next to the threshold: the relative bound is
 # for what exceeds a few single spikes.
 SHADOW_NEURON_ALLOWANCE = 3
+# 2-bit weights keep about 4 dB; weights of another network are below 0 dB.
+SQNR = 3.0
 ORIGINAL_FRACTION = 0.10
 FREE_TOTAL = 0.01
 FREE_SAMPLE_TIMES_FLOOR = 1.5
@@ -37,15 +39,20 @@ class Gate:
     holds: bool
 
 
-def stability_gates(violations: int, radius: float, decays: list[Decay], firing: int, silent_steps: int) -> list[Gate]:
+def parameter_gate(sqnr: float) -> Gate:
+    """E0: the weights are the model's at all; a wrong pair of files would pass every gate on the network alone."""
+    return Gate("E0", "weights are the model's: signal to noise", "hard", f"{sqnr:.1f} dB", f"{SQNR} dB", sqnr >= SQNR)
+
+
+def stability_gates(violations: int, decays: list[Decay], firing: int, silent_steps: int) -> list[Gate]:
     """E2 to E4: certificate, theorems T2 and T3 on the network itself, silence."""
     slowest = max(decays, key=lambda decay: decay.steps)
     growing = sum(decay.growing_steps for decay in decays)
     return [
-        Gate("E2", "certificate: neurons outside", "hard", f"{violations} (radius {radius:.6f})", "0", violations == 0),
+        Gate("E2", "neurons outside the boundary", "hard", f"{violations}", "0", violations == 0),
         Gate(
             "E3",
-            "zero input: energy grew / steps to rest",
+            "energy grew / steps to rest, no input",
             "hard",
             f"{growing} / {slowest.steps:,}",
             f"0 / {slowest.bound:,}",
@@ -60,17 +67,17 @@ def shadow_gates(dequantized: ShadowCount, original: ShadowCount) -> list[Gate]:
     neuron = dequantized.neuron_deviation(SHADOW_NEURON_ALLOWANCE)
     percent, power = ".3%", ".2e"
     rows = [
-        ("disagreeing decisions per spike", dequantized.fraction, SHADOW_FRACTION, percent),
+        ("wrong decisions per spike", dequantized.fraction, SHADOW_FRACTION, percent),
         ("largest margin / theta", dequantized.margin, SHADOW_MARGIN, power),
         ("total spike count", dequantized.total_deviation, SHADOW_TOTAL, percent),
-        (f"worst neuron beyond {SHADOW_NEURON_ALLOWANCE} spikes", neuron, SHADOW_NEURON, percent),
+        (f"worst neuron, beyond {SHADOW_NEURON_ALLOWANCE} spikes", neuron, SHADOW_NEURON, percent),
     ]
     gates = [
-        Gate("E5", f"shadow M1: {text}", "hard", format(found, form), format(limit, form), found <= limit)
+        Gate("E5", f"shadow: {text}", "hard", format(found, form), format(limit, form), found <= limit)
         for text, found, limit, form in rows
     ]
     found, limit = original.fraction, ORIGINAL_FRACTION
-    text = "shadow M0: disagreeing decisions per spike"
+    text = "shadow of the trained: per spike"
     return [*gates, Gate("E6", text, "soft", format(found, percent), format(limit, percent), found <= limit)]
 
 
@@ -83,7 +90,7 @@ def free_run_gates(
             "free run: total spikes", f"{deviation.total:+.3%}", f"{FREE_TOTAL:.0%}", abs(deviation.total) <= FREE_TOTAL
         ),
         _soft(
-            "free run: correlation of neuron counts",
+            "free run: correlation over neurons",
             f"{deviation.correlation:.4f}",
             f"{FREE_CORRELATION}",
             deviation.correlation >= FREE_CORRELATION,
@@ -92,7 +99,7 @@ def free_run_gates(
     ]
     if floor is not None:
         limit = FREE_SAMPLE_TIMES_FLOOR * floor.sample
-        text = f"free run: mean per-sample spikes (float floor {floor.sample:.2%})"
+        text = f"free run: a sample, {FREE_SAMPLE_TIMES_FLOOR} x floor"
         gates.append(_soft(text, f"{deviation.sample:.2%}", f"{limit:.2%}", deviation.sample <= limit))
     return gates
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brf_deploy.network_file import load_network
-
 from brf_deploy.backend import Backend
 from brf_deploy.certificate import certificate
 from brf_deploy.data_directory import data_root
 from brf_deploy.evaluation import Evaluation, check_task, evaluate_float, first_samples
 from brf_deploy.float_file import load_float_network
+from brf_deploy.network_file import load_network
 from brf_deploy.operations import Operations, add_operations
+from brf_deploy.quantize import quantization_loss, readout_sqnr
 from brf_deploy.silence import SILENT_STEPS, Decay, decay_test, silence_test
 from brf_deploy.task import Samples, load_task
 from brf_hardware.equivalence.comparison import BackendResult, Comparison, FirstCase, Subject
 from brf_hardware.equivalence.free_run import CountDeviation, NoiseFloor, count_deviation, noise_floor
-from brf_hardware.equivalence.gates import Gate, free_run_gates, shadow_gates, stability_gates
+from brf_hardware.equivalence.gates import Gate, free_run_gates, parameter_gate, shadow_gates, stability_gates
 from brf_hardware.equivalence.shadow import ShadowCount
 
 
@@ -99,6 +99,9 @@ def verify(
     model, network, task = subject.model, subject.network, subject.task
     for each in (model, network):
         check_task(each, task)
+    losses = quantization_loss(model, network)
+    noise = [value for loss in losses for value in (loss.input_sqnr, loss.recurrent_sqnr) if value is not None]
+    sqnr = min(*noise, readout_sqnr(model, network))
     tell("stability: certificate, decay and silence")
     certificates = [certificate(layer, network.arithmetic) for layer in network.layers]
     decays = [decay_test(layer, network.arithmetic) for layer in network.layers]
@@ -114,8 +117,9 @@ def verify(
     floor = noise_floor(model, before, task, samples, jitter_runs) if jitter_runs else None
     results = comparison.results | {name: BackendResult("unavailable", why) for name, why in absent.items()}
     gates = [
+        parameter_gate(sqnr),
         *equality_gates(results),
-        *stability_gates(violations, radius, decays, firing, SILENT_STEPS),
+        *stability_gates(violations, decays, firing, SILENT_STEPS),
         *shadow_gates(comparison.shadow, comparison.shadow_original),
         *free_run_gates(before, after, deviation, floor),
     ]
@@ -144,7 +148,7 @@ def equality_gates(results: Mapping[str, BackendResult]) -> list[Gate]:
     return [
         Gate(
             "E1",
-            f"{name} equals the reference on every spike and state",
+            f"{name}: every spike and state",
             "hard",
             result.status,
             "equal",

@@ -8,7 +8,7 @@ import numpy as np
 
 from brf_deploy.arrays import Ints
 from brf_deploy.backend import Availability, check_inputs
-from brf_deploy.errors import BackendFailure, Unavailable
+from brf_deploy.errors import BrfError, Unavailable
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.float_reference import presented
 from brf_deploy.network import IntegerNetwork
@@ -81,8 +81,8 @@ def _run(
     seconds = limits.total_for(inputs.shape[0] * inputs.shape[1] * _operations_a_step(network))
     try:
         return run_job(job, Request(network, inputs, record, limits), seconds)
-    except BackendFailure as error:
-        raise BackendFailure(f"backend '{name}': {error}") from error
+    except BrfError as error:
+        raise type(error)(f"backend '{name}': {error}") from error
 
 
 def _widths(network: IntegerNetwork | FloatNetwork) -> list[int]:

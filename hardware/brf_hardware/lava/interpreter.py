@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brf_deploy.errors import BackendFailure
+from brf_deploy import errors
+from brf_deploy.errors import BackendFailure, BrfError
 from brf_deploy.trace import Trace
 from brf_hardware.lava.limits import TOTAL_VARIABLE
 from brf_hardware.lava.request import Request
@@ -26,7 +27,10 @@ TAIL = 4000  # characters of a worker's output that an error message shows
 
 
 def run_job(job: str, request: Request, seconds: float) -> Trace:
-    """The trace of ``MODULE:FUNCTION`` for a request; raises `BackendFailure` with the cause."""
+    """The trace of ``MODULE:FUNCTION`` for a request.
+
+    Raises what the job raises where that is one of this project's errors, else `BackendFailure` with the cause.
+    """
     with tempfile.TemporaryDirectory(prefix="brf-lava-") as name:
         directory = Path(name)
         request.save(directory / REQUEST)
@@ -42,7 +46,7 @@ def run_job(job: str, request: Request, seconds: float) -> Trace:
             )
             status = _wait(worker, seconds)
         if status != 0:
-            raise BackendFailure(_describe(directory, status, seconds))
+            raise _error(directory, status, seconds)
         with np.load(directory / TRACE, allow_pickle=False) as file:
             return Trace.from_fields({field: file[field] for field in file.files})
 
@@ -66,15 +70,18 @@ def _wait(worker: "subprocess.Popen[bytes]", seconds: float) -> int | None:
         worker.wait()
 
 
-def _describe(directory: Path, status: int | None, seconds: float) -> str:
+def _error(directory: Path, status: int | None, seconds: float) -> BrfError:
+    tail = _tail(directory)
     if status is None:
-        return f"no result after {seconds:.0f} s{_tail(directory)}\nallow more time with {TOTAL_VARIABLE}=SECONDS"
+        return BackendFailure(f"no result after {seconds:g} s; allow more with {TOTAL_VARIABLE}=SECONDS{tail}")
     if (directory / FAILURE).exists():
-        return (directory / FAILURE).read_text()
+        name, message = (directory / FAILURE).read_text().split("\n", 1)
+        kind: type[BrfError] = getattr(errors, name, BackendFailure)
+        return kind(message)
     if status < 0:
         name = signal.Signals(-status).name
-        return f"the interpreter was killed by {name}; if memory ran out, run fewer samples{_tail(directory)}"
-    return f"the interpreter ended with exit status {status}{_tail(directory)}"
+        return BackendFailure(f"the interpreter was killed by {name}; if memory ran out, run fewer samples{tail}")
+    return BackendFailure(f"the interpreter ended with exit status {status}{tail}")
 
 
 def _tail(directory: Path) -> str:

@@ -91,7 +91,7 @@ def _flatten(value: Any, arrays: Arrays, names: Iterator[int]) -> Any:
         return {"class": type(value).__name__, "fields": parts}
     if isinstance(value, tuple):
         return {"tuple": [_flatten(part, arrays, names) for part in value]}
-    return {"value": value}
+    return {"value": value.item() if isinstance(value, np.generic) else value}
 
 
 def _restore(tree: Any, arrays: Arrays) -> Any:

@@ -1,7 +1,7 @@
 """The fresh interpreter's program: ``python -m brf_hardware.lava.worker MODULE:FUNCTION DIRECTORY PARENT``.
 
-Reads DIRECTORY/request.npz, gives it to FUNCTION, writes the trace to DIRECTORY/trace.npz, or what went wrong to
-DIRECTORY/failure.txt, or, where it could not foresee the failure, a traceback to stderr.
+Reads DIRECTORY/request.npz, gives it to FUNCTION and writes the trace to DIRECTORY/trace.npz. One of this project's
+errors goes to DIRECTORY/failure.txt, class name first; any other failure is a traceback on stderr.
 """
 
 import importlib
@@ -30,7 +30,7 @@ def main(job: str, directory: Path, parent: int) -> int:
         try:
             trace = getattr(importlib.import_module(module), function)(Request.load(directory / REQUEST))
         except BrfError as error:
-            (directory / FAILURE).write_text(str(error))
+            (directory / FAILURE).write_text(f"{type(error).__name__}\n{error}")
             return 1
         np.savez(directory / TRACE, **trace.fields())
     return 0

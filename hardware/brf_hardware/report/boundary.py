@@ -70,4 +70,6 @@ def layer_poles(layer: ResonatorLayer, arithmetic: Arithmetic, source: FloatLaye
 def naive_poles(poles: Poles, bits: int) -> Poles:
     """Poles after both coefficients were rounded to `bits` bits."""
     rounded = naive(poles, bits, bits)
-    return Poles(to_real(rounded.damping, rounded.damping_exponent), to_real(rounded.rotation, rounded.rotation_exponent))
+    return Poles(
+        to_real(rounded.damping, rounded.damping_exponent), to_real(rounded.rotation, rounded.rotation_exponent)
+    )

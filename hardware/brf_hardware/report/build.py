@@ -65,7 +65,9 @@ def build_report(
         ranges=add_ranges(ranges),
         operations=add_operations(operations),
         sample=run_sample(network, task, samples, shown),
-        poles=tuple(layer_poles(layer, network.arithmetic, s) for layer, s in zip(network.layers, sources, strict=True)),
+        poles=tuple(
+            layer_poles(layer, network.arithmetic, s) for layer, s in zip(network.layers, sources, strict=True)
+        ),
         losses=() if model is None else quantization_loss(model, network),
         verification=verification,
         provenance=provenance,
@@ -75,7 +77,9 @@ def build_report(
 def run_sample(network: IntegerNetwork, task: Task, samples: Samples, index: int) -> SampleRun:
     """Run one sample by itself and keep its spikes and readout."""
     if not 0 <= index < samples.count:
-        raise InvalidInput(f"report: sample {index} is to be drawn, there are {samples.count}; choose 0..{samples.count - 1}")
+        raise InvalidInput(
+            f"report: sample {index} is to be drawn, there are {samples.count}; choose 0..{samples.count - 1}"
+        )
     one = samples.take(slice(index, index + 1))
     trace = REFERENCE.run(network, one.messages, Record.SPIKES)
     answers = predict(trace.readout, task.decision, network.skip_steps)

@@ -28,8 +28,10 @@ def real(value: float) -> str:
     if value == 0:
         return "0"
     if 1e-3 <= abs(value) < 1e5:
-        return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
-    return f"{value:.2e}"
+        text = f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    else:
+        text = f"{value:.2e}"
+    return text.replace("-", "−")
 
 
 def size(bytes_: int) -> str:

@@ -1,6 +1,6 @@
 """How far states went, streamed over runs: extremes exactly, quantiles from a histogram of magnitudes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,15 @@ class StateRange:
     """One state variable of one layer over every neuron, step and sample seen; ranges over more samples add.
 
     unit: the integer that stands for 1 in the figures (theta, or one unit of the readout). limit: the largest
-    magnitude it can have. lowest, highest, zeros, saturated (on the limit), total: exact. magnitudes: histogram of the
-    non-zero magnitudes, bin k holds ``2**(k/16) <= |x| < 2**((k+1)/16)``. peaks (neurons,): largest magnitude of each.
+    magnitude it can have; proven: by theorem T1 and not by its word, so that it never saturates. lowest, highest,
+    zeros, saturated (on the limit), total: exact. magnitudes: histogram of the non-zero magnitudes, bin k holds
+    ``2**(k/16) <= |x| < 2**((k+1)/16)``. peaks (neurons,): largest magnitude of each.
     """
 
     name: str
     unit: int
     limit: int
+    proven: bool
     lowest: int
     highest: int
     zeros: int
@@ -37,17 +39,15 @@ class StateRange:
     peaks: Ints
 
     def __add__(self, other: "StateRange") -> "StateRange":
-        return StateRange(
-            self.name,
-            self.unit,
-            self.limit,
-            min(self.lowest, other.lowest),
-            max(self.highest, other.highest),
-            self.zeros + other.zeros,
-            self.saturated + other.saturated,
-            self.total + other.total,
-            self.magnitudes + other.magnitudes,
-            np.maximum(self.peaks, other.peaks),
+        return replace(
+            self,
+            lowest=min(self.lowest, other.lowest),
+            highest=max(self.highest, other.highest),
+            zeros=self.zeros + other.zeros,
+            saturated=self.saturated + other.saturated,
+            total=self.total + other.total,
+            magnitudes=self.magnitudes + other.magnitudes,
+            peaks=np.maximum(self.peaks, other.peaks),
         )
 
     @property
@@ -73,7 +73,7 @@ class StateRange:
         return value / self.unit
 
 
-def measure(name: str, values: npt.NDArray[Any], unit: int, limit: int) -> StateRange:
+def measure(name: str, values: npt.NDArray[Any], unit: int, limit: int, proven: bool = False) -> StateRange:
     """The range of integers (time, batch, neurons)."""
     magnitude = np.abs(values)
     found = magnitude[magnitude != 0]
@@ -82,10 +82,11 @@ def measure(name: str, values: npt.NDArray[Any], unit: int, limit: int) -> State
         name=name,
         unit=unit,
         limit=limit,
+        proven=proven,
         lowest=int(values.min()),
         highest=int(values.max()),
         zeros=values.size - found.size,
-        saturated=int((magnitude == limit).sum()),
+        saturated=0 if proven else int((magnitude == limit).sum()),
         total=values.size,
         magnitudes=np.bincount(bins, minlength=BINS),
         peaks=magnitude.max(axis=(0, 1)).astype(np.int64),
@@ -96,11 +97,12 @@ Ranges = tuple[tuple[StateRange, ...], ...]
 
 
 def state_ranges(network: IntegerNetwork, trace: Trace) -> Ranges:
-    """u, v and q of every layer and, last, the readout y; q is held to Qmax of theorem T1, the rest to their word."""
+    """u, v and q of every layer and, last, the readout y; q stays within Qmax of theorem T1, the rest in its word."""
     limit, found = network.arithmetic.limit, []
     for layer, kept in zip(network.layers, trace.layers, strict=True):
-        bounds = {"u": limit, "v": limit, "q": layer.refractory.largest(layer.state_fraction)}
-        found.append(tuple(measure(name, kept.states[name], layer.threshold, top) for name, top in bounds.items()))
+        largest_q = layer.refractory.largest(layer.state_fraction)
+        u, v = (measure(name, kept.states[name], layer.threshold, limit) for name in ("u", "v"))
+        found.append((u, v, measure("q", kept.states["q"], layer.threshold, largest_q, proven=True)))
     one = round(1 / float(to_real(1, network.readout.fraction)))
     return (*found, (measure("y", trace.readout, one, limit),))
 

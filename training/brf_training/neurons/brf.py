@@ -48,8 +48,8 @@ def p_omega(omega: Tensor, dt: float) -> Tensor:
     if bool((product > 1).any()):
         index = int(product.argmax())
         raise InvalidNetwork(
-            f"neuron {index}: omega {float(omega[index]):.4g} rad/s with dt {dt} s gives dt * omega = "
-            f"{float(product[index]):.4g}, the divergence boundary p(omega) ends at 1; lower omega to at most "
+            f"neuron {index}: omega {omega[index].item():.4g} rad/s with dt {dt} s gives dt * omega = "
+            f"{product[index].item():.4g}, the divergence boundary p(omega) ends at 1; lower omega to at most "
             f"{1 / dt:.4g} rad/s or make dt smaller"
         )
     return (-1 + torch.sqrt(1 - torch.square(product))) / dt

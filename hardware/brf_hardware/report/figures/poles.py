@@ -1,13 +1,18 @@
 """Poles in the complex plane beside the unit circle, and their distance from it on a logarithmic axis."""
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from brf_deploy.arrays import Bools, Floats
 from brf_deploy.quantize.poles import Poles
 from brf_hardware.report.boundary import LayerPoles, margin, outside
 from brf_hardware.report.figures.theme import ALARM, FLOAT, INK, INTEGER, MUTED, NAIVE, grid, themed_svg
 
+Complex = npt.NDArray[np.complex128]
+
+PLANE_RATIO = 0.72  # height of the plane's panel over its width
 # How float, naive and deployed poles are marked; the deployed ones are drawn last, on top.
 MARKS = {
     "trained": {"marker": "o", "color": FLOAT, "markerfacecolor": "none", "markersize": 7, "markeredgewidth": 1.1},
@@ -44,11 +49,10 @@ def _plane(axes: Axes, poles: LayerPoles) -> None:
     reset = rest - poles.largest_reset
     angle = np.linspace(0, np.pi, 721)
     axes.plot(np.cos(angle), np.sin(angle), color=INK, linewidth=1.3, label="divergence boundary")
-    axes.hlines(rest.imag, reset.real, rest.real, color=INTEGER, linewidth=0.7, alpha=0.35, label="reach of the reset")
+    axes.hlines(rest.imag, reset.real, rest.real, color=INTEGER, linewidth=0.7, alpha=0.35, label="reach of refractory damping")
     for kind, (found, label) in _kinds(poles).items():
         axes.plot(found.value.real, found.value.imag, linestyle="none", label=label, **MARKS[kind])  # type: ignore[arg-type]
-        lost = found.value[outside(found)]
-        axes.plot(lost.real, lost.imag, "o", color=ALARM, markersize=10, markerfacecolor="none")
+        _ring(axes, found.value.real, found.value.imag, outside(found))
     _zoom(axes, reset, rest)
     axes.set_title("poles and the unit circle")
     axes.set_xlabel("real part")
@@ -56,13 +60,19 @@ def _plane(axes: Axes, poles: LayerPoles) -> None:
     grid(axes, "both")
 
 
-def _zoom(axes: Axes, reset: np.ndarray, rest: np.ndarray) -> None:  # type: ignore[type-arg]
+def _ring(axes: Axes, x: Floats, y: Floats, which: Bools) -> None:
+    """Mark poles on or outside the boundary."""
+    if which.any():
+        axes.plot(x[which], y[which], "o", color=ALARM, markersize=10, markerfacecolor="none", clip_on=False)
+
+
+def _zoom(axes: Axes, reset: Complex, rest: Complex) -> None:
     """A frame around every pole and the piece of the circle above them."""
-    left, top = float(min(reset.real.min(), 0.9)), float(max(rest.imag.max(), 0.05))
-    pad = 0.06 * (1 - left)
-    axes.set_xlim(left - pad, 1 + pad)
-    axes.set_ylim(-pad, top + 2 * pad)
-    axes.set_aspect("equal", adjustable="datalim")
+    width, height = max(1 - float(reset.real.min()), 0.1), max(float(rest.imag.max()), 0.05)
+    span = 1.12 * max(width, height / PLANE_RATIO)
+    axes.set_xlim(1 - 0.95 * span, 1 + 0.05 * span)
+    axes.set_ylim(-0.05 * span, (PLANE_RATIO - 0.05) * span)
+    axes.set_aspect("equal", anchor="NW")
 
 
 def _distance(axes: Axes, poles: LayerPoles) -> None:
@@ -73,7 +83,7 @@ def _distance(axes: Axes, poles: LayerPoles) -> None:
         lost = outside(found)
         height = np.where(lost, floor / 3, margin(found))
         axes.plot(found.angle, height, linestyle="none", clip_on=False, **MARKS[kind])  # type: ignore[arg-type]
-        axes.plot(found.angle[lost], height[lost], "o", color=ALARM, markersize=10, markerfacecolor="none")
+        _ring(axes, found.angle, height, lost)
     axes.set_yscale("log")
     axes.set_ylim(floor / 6, 2)
     axes.axhline(floor / 1.2, color=INK, linewidth=1.3)

@@ -1,6 +1,7 @@
 """One sample from input to answer: events, spikes of every layer and the readout on one time axis."""
 
 from collections.abc import Iterator
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,11 @@ from matplotlib.ticker import MaxNLocator
 from brf_deploy.arrays import Bools, Ints
 from brf_deploy.fixed_point import to_real
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.figures.theme import BAND, CLASSES, INK, INTEGER, MUTED, grid, themed_svg
+from brf_hardware.report.figures.theme import CLASSES, INTEGER, MUTED, grid, themed_svg
 
 # Marks of all rasters of the figure together; each takes some 30 bytes of the page.
 MOST_MARKS = 40_000
+NAME_HEIGHT = 0.09  # height of a class name beside the readout, as a share of the readout's range
 
 
 def sample_run(content: ReportContent) -> str:
@@ -76,8 +78,8 @@ def _raster(axes: Axes, spikes: Bools, most: int) -> None:
 
 
 def _stroke(steps: int) -> float:
-    """Line width in points that leaves a gap between the spikes of neighbouring steps."""
-    return float(np.clip(400 / steps, 0.5, 2.0))
+    """Line width in points: as wide as a step, within what prints and what still looks like a mark."""
+    return float(np.clip(650 / steps, 0.5, 2.0))
 
 
 def _input(axes: Axes, messages: Ints, most: int) -> None:
@@ -120,20 +122,30 @@ def _dash(index: int) -> str:
 
 def _name_lines(axes: Axes, y: npt.NDArray[np.float64]) -> None:
     """The class beside the end of its line, names pushed apart where lines end close together."""
-    low, high = float(y.min()), float(y.max())
-    span = max(high - low, 1e-9)
-    place = -np.inf
-    for index in np.argsort(y[-1]):
-        place = max(float(y[-1, index]), place + 0.085 * span)
+    order = np.argsort(y[-1])
+    gap = NAME_HEIGHT * max(float(np.ptp(y)), 1e-9)
+    for index, place in zip(order.tolist(), spread(y[-1, order].tolist(), gap), strict=True):
         axes.annotate(
             f"{index}",
             (1.006, place),
             xycoords=("axes fraction", "data"),
             va="center",
-            color=_colour(int(index)),
+            color=_colour(index),
             fontsize=8.5,
             fontweight="bold",
         )
+
+
+def spread(places: list[float], gap: float) -> list[float]:
+    """Sorted places moved as little as possible so that neighbours are `gap` apart (pool adjacent violators)."""
+    pools: list[list[float]] = []
+    for index, place in enumerate(places):
+        pools.append([place - index * gap])
+        while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    level = [fmean(pool) for pool in pools for _ in pool]
+    return [place + index * gap for index, place in enumerate(level)]
 
 
 def _strips(axes: Axes, content: ReportContent) -> None:
@@ -147,7 +159,12 @@ def _strips(axes: Axes, content: ReportContent) -> None:
             spans = [(start + skip - 0.5, length) for start, length in _runs(classes, int(index))]
             axes.broken_barh(spans, (bottom, height), facecolors=_colour(int(index)))
         axes.annotate(
-            name, (-0.006, bottom + height / 2), xycoords=("axes fraction", "data"), ha="right", va="center", color=MUTED
+            name,
+            (-0.006, bottom + height / 2),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="center",
+            color=MUTED,
         )
     axes.set_ylim(low - 2.6 * height, high)
     axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
@@ -158,6 +175,3 @@ def _runs(classes: Ints, wanted: int) -> Iterator[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], classes == wanted, [False]]).astype(int)))
     for start, end in edges.reshape(-1, 2).tolist():
         yield start, end - start
-
-
-__all__ = ["BAND", "INK", "merged_steps", "sample_run"]

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from brf_deploy.arrays import Ints
 from brf_hardware.report.content import ReportContent
@@ -31,9 +31,11 @@ def _neurons(axes: Axes, spikes: Ints) -> None:
     neurons = np.arange(len(mean))
     axes.bar(neurons, mean, width=0.8 if len(mean) <= 100 else 1.0, color=INTEGER)
     silent = neurons[mean == 0]
-    axes.plot(silent, np.zeros(len(silent)), "o", color=ALARM, markersize=4, markerfacecolor="none", clip_on=False)
+    if len(silent):
+        axes.plot(silent, 0 * silent, "o", color=ALARM, markersize=3.5, markerfacecolor="none", clip_on=False)
     axes.set_xlim(-0.8, len(mean) - 0.2)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(1.0, 1.05 * float(mean.max())))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, min_n_ticks=1))
     grid(axes)
 
@@ -44,6 +46,7 @@ def _samples(axes: Axes, spikes: Ints) -> None:
     bins = int(np.clip(min(np.sqrt(len(total)) * 2, len(np.unique(total))), 1, 30))
     axes.hist(total, bins=bins, color=INTEGER, rwidth=0.92)
     axes.set_title("samples, by spikes")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     grid(axes)

@@ -40,11 +40,16 @@ def _rows(content: ReportContent) -> Iterator[tuple[str, StateRange]]:
             yield f"{name}  {state.name}", state
 
 
+def room(state: StateRange) -> str:
+    """How much is left above the largest magnitude seen."""
+    return "within its proven bound" if state.proven else f"{state.headroom:.1f} bits free"
+
+
 def _box(axes: Axes, y: int, state: StateRange) -> None:
     low, high = state.scaled(1), state.scaled(state.limit)
     axes.barh(y, high - low, left=low, height=0.72, color=BAND)
     tight = state.saturated > 0
-    text = f"{state.saturated:,} saturated" if tight else f"{state.headroom:.1f} bits free"
+    text = f"{state.saturated:,} saturated" if tight else room(state)
     axes.annotate(
         text, (1.01, y), xycoords=("axes fraction", "data"), va="center", color=ALARM if tight else MUTED, fontsize=8.5
     )

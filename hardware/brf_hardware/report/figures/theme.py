@@ -30,6 +30,8 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "brf-deploy",
     "path.simplify": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "font.size": 9,
     "font.family": "DejaVu Sans",
     "axes.titlesize": 9.5,

@@ -1,0 +1,46 @@
+"""Content becomes one HTML file that needs nothing else: styles and figures are inline, and there is no script."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from brf_deploy.errors import InvalidInput, Unavailable
+from brf_deploy.registry import missing_module
+from brf_hardware.report.content import ReportContent
+from brf_hardware.report.summary import summarise
+
+PACKAGE = files(__package__)
+# A verdict has a sign as well as a colour.
+SIGNS = {"good": "✓", "bad": "✗", "quiet": "–"}
+
+
+def write_report(content: ReportContent, path: Path) -> None:
+    """Write the page; the file appears whole or not at all, and the same content gives the same bytes.
+
+    Raises `Unavailable` where matplotlib or jinja2 is not installed, `InvalidInput` where the file cannot be written.
+    """
+    page = render(content)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(page, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InvalidInput(f"report '{path}': {error.strerror}; choose another place with --out FILE") from error
+
+
+def render(content: ReportContent) -> str:
+    """The page as text."""
+    try:
+        from jinja2 import Environment, StrictUndefined
+
+        from brf_hardware.report.sections import SECTIONS
+    except ModuleNotFoundError as error:
+        raise Unavailable(missing_module("the HTML report", error)) from error
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    template = environment.from_string(PACKAGE.joinpath("report.html.jinja").read_text("utf-8"))
+    return template.render(
+        summary=summarise(content),
+        sections=[section(content) for section in SECTIONS],
+        styles=PACKAGE.joinpath("report.css").read_text("utf-8"),
+        signs=SIGNS,
+    )

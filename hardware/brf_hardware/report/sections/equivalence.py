@@ -1,0 +1,74 @@
+"""Is it the trained network, and do the backends agree?"""
+
+from brf_hardware.equivalence import BackendResult, Gate, Verification
+from brf_hardware.report.content import ReportContent
+from brf_hardware.report.layout import Badge, Cell, Section, Table
+from brf_hardware.report.numbers import count, percent, plural
+from brf_hardware.report.sections.stability import without_model
+
+
+def equivalence(content: ReportContent) -> Section:
+    """Accuracy and spikes of both networks, and the table of gates."""
+    title, proof = "Equivalence to the trained network", content.verification
+    if proof is None:
+        return Section(
+            "equivalence", title, (without_model(content, "Not measured: it compares with the trained model."),)
+        )
+    lead = (
+        f"Measured on {plural(proof.samples, 'sample')}. Free runs of two float networks that differ by a thousandth "
+        "in their weights already disagree on half of all spike times, so the hard test is the shadow run: float "
+        "neurons, driven by the integer spikes, must decide alike. M1 are the deployed parameters in float64, M0 the "
+        "trained ones."
+    )
+    return Section("equivalence", title, (lead, _both(proof), _gates(proof)))
+
+
+def _both(proof: Verification) -> Table:
+    rows = [
+        (name, percent(run.accuracy), count(run.total_spikes), count(run.total_spikes / run.samples))
+        for name, run in (("trained, float", proof.before), ("deployed, integer", proof.after))
+    ]
+    head = ("network", "accuracy", "spikes", "spikes per sample")
+    return Table("Each network on its own.", head, tuple(rows), numeric=frozenset({1, 2, 3}))
+
+
+def _gates(proof: Verification) -> Table:
+    return Table(
+        "Definitions E1 to E7 of docs/arithmetic.md. A hard gate decides the verdict, a soft one informs.",
+        ("id", "statement", "found", "limit", "kind", "holds"),
+        tuple(_gate(gate) for gate in proof.gates),
+        numeric=frozenset({2, 3}),
+    )
+
+
+def _gate(gate: Gate) -> tuple[Cell, ...]:
+    if gate.holds:
+        verdict = Badge("yes", "good")
+    else:
+        verdict = Badge("no", "bad" if gate.kind == "hard" else "quiet")
+    return gate.id, gate.statement, gate.found, gate.limit, gate.kind, verdict
+
+
+def backends(content: ReportContent) -> Section:
+    """Which backends gave the reference's bits."""
+    proof = content.verification
+    if proof is None:
+        missing = without_model(content, "Not compared: every number here comes from the reference backend.")
+        return Section("backends", "Backends", (missing,))
+    rows = tuple(_backend(name, result) for name, result in proof.backends.items())
+    table = Table(
+        "Equal means: every spike, state and readout at every step, bit for bit.",
+        ("backend", "against the reference", "seconds", "detail"),
+        rows,
+        numeric=frozenset({2}),
+    )
+    return Section("backends", "Backends", (table,))
+
+
+def _backend(name: str, result: BackendResult) -> tuple[Cell, ...]:
+    tone: dict[str, Badge] = {
+        "equal": Badge("equal", "good"),
+        "unavailable": Badge("unavailable", "quiet"),
+    }
+    seconds = f"{result.seconds:.1f}" if result.seconds else "–"
+    return name, tone.get(result.status, Badge(result.status, "bad")), seconds, result.detail
