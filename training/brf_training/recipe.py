@@ -101,7 +101,9 @@ def _neuron(table: Table) -> tuple[AnyNeuron, dict[str, Distribution]]:
         neuron = kind(**constants)
         neuron.to_ground({name: np.array(start.extremes) for name, start in initial.items()})
     except BrfError as error:
-        raise InvalidFile(f"recipe '{table.path}': neuron: constants or initial values out of range: {error}") from error
+        raise InvalidFile(
+            f"recipe '{table.path}': neuron: constants or initial values out of range: {error}"
+        ) from error
     return neuron, initial
 
 

@@ -1,6 +1,5 @@
 """QT Database electrocardiograms, level-crossing encoded, a label at every step (Yin et al. 2021)."""
 
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ from brf_deploy.data_directory import require_file
 from brf_deploy.encoding import Encoding
 from brf_deploy.errors import InvalidFile
 from brf_deploy.task import Decision, Samples, Split
+from brf_training.tasks.matlab import read_matlab
 
 Array = npt.NDArray[Any]
 
 
 ADVICE = "fetch it again with: brf-deploy data fetch ecg"
-# What scipy raises for damaged files, depending on where the damage is.
-DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +55,13 @@ class ECGTask:
 
 
 def _read(path: Path) -> tuple[Array, Array]:
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path)
-    except DAMAGED as error:
-        raise InvalidFile(f"'{path}': not a readable MATLAB file ({error}); {ADVICE}") from error
+    content = read_matlab(path)
     for name in ("x", "y"):
         if name not in content:
-            found = ", ".join(key for key in content if not key.startswith("__"))
-            raise InvalidFile(f"'{path}': no variable '{name}', found {found or 'none'}; {ADVICE}")
+            raise InvalidFile(f"'{path}': no variable '{name}', found {', '.join(content) or 'none'}; {ADVICE}")
         if content[name].ndim != 3:
-            raise InvalidFile(
-                f"'{path}': {name} has {content[name].ndim} axes, expected (records, steps, width); {ADVICE}"
-            )
+            axes = content[name].ndim
+            raise InvalidFile(f"'{path}': {name} has {axes} axes, expected (records, steps, width); {ADVICE}")
     return content["x"], content["y"]
 
 

@@ -15,9 +15,9 @@ Complex = npt.NDArray[np.complex128]
 PLANE_RATIO = 0.72  # height of the plane's panel over its width
 # How float, naive and deployed poles are marked; the deployed ones are drawn last, on top.
 MARKS = {
-    "trained": {"marker": "o", "color": FLOAT, "markerfacecolor": "none", "markersize": 7, "markeredgewidth": 1.1},
+    "trained": {"marker": "o", "color": FLOAT, "markerfacecolor": "none", "markersize": 6, "markeredgewidth": 1.0},
     "naive": {"marker": "x", "color": NAIVE, "markersize": 5, "markeredgewidth": 1.1},
-    "integer": {"marker": "o", "color": INTEGER, "markersize": 3.2},
+    "integer": {"marker": "o", "color": INTEGER, "markersize": 2.8},
 }
 
 
@@ -78,21 +78,28 @@ def _zoom(axes: Axes, reset: Complex, rest: Complex) -> None:
 def _distance(axes: Axes, poles: LayerPoles) -> None:
     kinds = _kinds(poles)
     inside = np.concatenate([margin(found)[~outside(found)] for found, _ in kinds.values()])
-    floor = 10 ** np.floor(np.log10(inside.min(initial=1e-2)))
+    floor, top = (float(10**decade) for decade in _decades(inside))
     for kind, (found, _) in kinds.items():
         lost = outside(found)
         height = np.where(lost, floor / 3, margin(found))
         axes.plot(found.angle, height, linestyle="none", clip_on=False, **MARKS[kind])  # type: ignore[arg-type]
         _ring(axes, found.angle, height, lost)
     axes.set_yscale("log")
-    axes.set_ylim(floor / 6, 2)
+    axes.set_ylim(floor / 6, top)
     axes.axhline(floor / 1.2, color=INK, linewidth=1.3)
     axes.annotate(
         "on or outside the boundary", (0.99, floor / 3), xycoords=("axes fraction", "data"), ha="right", va="center",
         color=MUTED, fontsize=8.5,
     )  # fmt: skip
-    axes.set_yticks([tick for tick in 10.0 ** np.arange(np.log10(floor), 1) if tick <= 1])
+    axes.set_yticks(10.0 ** np.arange(np.log10(floor), np.log10(top) + 0.5))
     axes.set_title("distance from the boundary, 1 − |λ|")
     axes.set_xlabel("angle, radians per step")
     axes.minorticks_off()
     grid(axes)
+
+
+def _decades(values: Floats) -> tuple[float, float]:
+    """Powers of ten that enclose the values; one decade where there is none."""
+    if not len(values):
+        return -2.0, -1.0
+    return float(np.floor(np.log10(values.min()))), float(np.ceil(np.log10(values.max()) + 1e-9))

@@ -72,7 +72,7 @@ def _raster(axes: Axes, spikes: Bools, most: int) -> None:
         codes = np.tile([Path.MOVETO, Path.LINETO], len(x)).astype(np.uint8)
         axes.add_patch(PathPatch(Path(ends, codes), fill=False, edgecolor=INTEGER, linewidth=_stroke(len(spikes))))
     axes.set_ylim(spikes.shape[1] - 0.4, -0.6)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     axes.set_ylabel("neuron")
     axes.tick_params(length=2.5)
 

@@ -24,11 +24,12 @@ def state_magnitudes(content: ReportContent) -> str:
         axes.set_xscale("log", base=2)
         axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
         axes.set_ylim(-0.7, len(rows) - 0.3)
-        axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
         axes.axvline(1, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
         axes.set_xlabel("magnitude of non-zero values: u, v and q in thresholds, y in its own unit")
+        axes.set_xlim(right=1.3 * max(state.scaled(state.limit) for _, state in rows))
         grid(axes, "x")
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
 
     return themed_svg("states", 0.75 + 0.36 * len(rows), draw)
 

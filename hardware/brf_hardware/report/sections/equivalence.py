@@ -17,8 +17,7 @@ def equivalence(content: ReportContent) -> Section:
     lead = (
         f"Measured on {plural(proof.samples, 'sample')}. Free runs of two float networks that differ by a thousandth "
         "in their weights already disagree on half of all spike times, so the hard test is the shadow run: float "
-        "neurons, driven by the integer spikes, must decide alike. M1 are the deployed parameters in float64, M0 the "
-        "trained ones."
+        "neurons with the deployed parameters, driven by the integer spikes, must decide alike."
     )
     return Section("equivalence", title, (lead, _both(proof), _gates(proof)))
 
@@ -34,7 +33,7 @@ def _both(proof: Verification) -> Table:
 
 def _gates(proof: Verification) -> Table:
     return Table(
-        "Definitions E1 to E7 of docs/arithmetic.md. A hard gate decides the verdict, a soft one informs.",
+        "Gates are named after their definitions in docs/arithmetic.md. Hard ones decide the verdict, soft ones inform.",
         ("id", "statement", "found", "limit", "kind", "holds"),
         tuple(_gate(gate) for gate in proof.gates),
         numeric=frozenset({2, 3}),
