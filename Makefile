@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# A change of the native sources installs again, which compiles them.
+NATIVE := hatch_build.py $(wildcard brf_deploy/native/* training/brf_training/kernels/*.[ch]pp hardware/brf_hardware/fast/*.[ch]*)
 
 .PHONY: demo test quick lint types imports check install clean
 
@@ -34,7 +36,7 @@ install: $(STAMP)
 
 # lava-nc 0.10.0 is archived and declares Python < 3.11; it works on 3.11-3.13 with the two shims in
 # brf_hardware/lava/shims.py, hence the separate line.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(NATIVE)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,nir,lava,onnx,report,test]"
 	$(BIN)/python -m pip install --quiet --no-deps --ignore-requires-python lava-nc==0.10.0

@@ -1,0 +1,284 @@
+// The backward pass: chunk by chunk from the end, states are recomputed into cache and the adjoint runs back over them.
+#pragma once
+
+#include "sequence.hpp"
+
+namespace brf {
+
+// Gradients of one group of tiles, in one piece, laid out like the rows that the passes work on.
+template <class R> struct GradientLayout {
+    struct Part {
+        size_t parameters, input_rows, recurrent_rows;
+    };
+    std::deque<Part> layers;
+    size_t readout_rows = 0, alpha = 0, count = 0;
+
+    explicit GradientLayout(const Sequence<R>& sequence) {
+        auto next = [&](size_t size) { return std::exchange(count, count + size); };
+        for (const Layer<R>& layer : sequence.layers) {
+            const size_t width = size_t(layer.width);
+            const size_t parameters = next(layer.dynamics.parameters * width), input_rows = next(layer.inputs * width);
+            layers.push_back({parameters, input_rows, next(layer.recurrent ? layer.neurons * width : 0)});
+        }
+        readout_rows = next(size_t(sequence.layers.back().neurons) * sequence.readout_width);
+        alpha = next(size_t(sequence.readout_width));
+    }
+};
+
+// The products that carry gradients: to a layer's spikes [from its own next step; from above], and to the inputs.
+template <class R> struct Products {
+    std::deque<Product<R>> spikes;
+    std::optional<Product<R>> inputs;
+
+    explicit Products(const Sequence<R>& sequence) {
+        for (size_t l = 0; l < sequence.layers.size(); l++) {
+            const Layer<R>& layer = sequence.layers[l];
+            const bool top = l + 1 == sequence.layers.size();
+            const LayerArguments* above = top ? nullptr : &sequence.layers[l + 1].arguments;
+            const int targets = top ? sequence.outputs : above->neurons, own = layer.recurrent ? layer.neurons : 0;
+            Product<R>& product = spikes.emplace_back(own + targets, layer.width);
+            product.pack(0, layer.arguments.recurrent_weight, own, layer.neurons);
+            product.pack(own, top ? sequence.arguments.readout_weight : above->input_weight, targets, layer.neurons);
+        }
+        if (!sequence.arguments.g_inputs) return;
+        const Layer<R>& first = sequence.layers.front();
+        inputs.emplace(first.neurons, padded(first.inputs));
+        inputs->pack(0, first.arguments.input_weight, first.neurons, first.inputs);
+    }
+};
+
+template <class R> class BackwardTile {
+public:
+    BackwardTile(const Sequence<R>& sequence, const Products<R>& products, const GradientLayout<R>& layout, R* gradients, int groups)
+        : sequence_(sequence), a_(sequence.arguments), products_(products), layout_(layout), gradients_(gradients), groups_(groups),
+          interval_(std::min(a_.interval, a_.steps)), go_(space(interval_, sequence.readout_width)),
+          drive_(space(interval_, sequence.readout_width)), gy_(space(1, sequence.readout_width)),
+          g_inputs_(a_.g_inputs ? space(1, padded(sequence.layers.front().inputs)) : 0) {
+        int widest = 0;
+        for (const Layer<R>& layer : sequence.layers) widest = std::max(widest, layer.width);
+        gz_.emplace(space(1, widest));
+        for (const Layer<R>& layer : sequence.layers) layers_.emplace_back(layer, a_.tile, interval_);
+    }
+
+    // One group: a fixed run of tiles, whose gradients are summed in their order.
+    void run(int group) {
+        g_ = gradients_ + size_t(group) * layout_.count;
+        std::memset(static_cast<void*>(g_), 0, layout_.count * sizeof(R));
+        const int each = (sequence_.tiles + groups_ - 1) / groups_;
+        for (int tile = group * each; tile < std::min(sequence_.tiles, (group + 1) * each); tile++) run_tile(tile);
+    }
+
+private:
+    struct State {
+        Buffer<R> states, x;  // of each step of a chunk and one more; x turns into its gradient
+        Buffer<R> g;          // gradient of the states
+        Lists<R> spikes;      // rows of the step before the chunk, then of each of its steps
+        State(const Layer<R>& layer, int rows, int interval)
+            : states((interval + 1) * layer.dynamics.states * size_t(rows) * layer.width),
+              x((interval + 1) * size_t(rows) * layer.width), g(layer.dynamics.states * size_t(rows) * layer.width) {}
+    };
+
+    size_t space(int steps, int width) const { return size_t(steps) * a_.tile * width; }
+    Shape shape(const Layer<R>& layer) const { return {rows_, layer.width}; }
+    R* states_at(int l, int k) {
+        const Layer<R>& layer = sequence_.layers[l];
+        return layers_[l].states + size_t(k) * layer.dynamics.states * shape(layer).field();
+    }
+    R* x_at(int l, int k) { return layers_[l].x + size_t(k) * shape(sequence_.layers[l]).field(); }
+    R* readout_row(const Buffer<R>& rows, int k, int row) const { return rows + (size_t(k) * rows_ + row) * sequence_.readout_width; }
+
+    void run_tile(int tile) {
+        tile_ = tile;
+        first_ = sequence_.first_sample(tile);
+        rows_ = sequence_.rows(tile);
+        begin();
+        for (int chunk = sequence_.tape.chunks() - 1; chunk >= 0; chunk--) {
+            start_ = chunk * a_.interval;
+            steps_ = std::min(a_.interval, a_.steps - start_);
+            collect();
+            for (int l = 0; l < int(layers_.size()); l++) recompute(l, chunk);
+            for (int k = steps_ - 1; k >= 0; k--) step_back(k);
+            add_weight_gradients();
+            for (int l = 0; l < int(layers_.size()); l++)
+                std::memcpy(later(l), x_at(l, 0), shape(sequence_.layers[l]).field() * sizeof(R));
+        }
+        end();
+    }
+
+    // The gradient of x of the step after the chunk lies in the last place of x.
+    R* later(int l) { return layers_[l].x + size_t(interval_) * shape(sequence_.layers[l]).field(); }
+    R* x_after(int l, int k) { return k + 1 < steps_ ? x_at(l, k + 1) : later(l); }
+
+    void begin() {
+        for (size_t l = 0; l < layers_.size(); l++) {
+            const Layer<R>& layer = sequence_.layers[l];
+            load_tile<R>(layer.arguments.g_last_states, layer.dynamics.states, a_.batch, layer.neurons, first_, shape(layer), layers_[l].g);
+            std::memset(static_cast<void*>(later(int(l))), 0, shape(layer).field() * sizeof(R));
+        }
+        gy_.clear();
+    }
+
+    // Reads the chunk's inputs and spikes into lists.
+    void collect() {
+        events_.clear();
+        for (int k = 0; k < steps_; k++)
+            for (int row = 0; row < rows_; row++) sequence_.add_input(start_ + k, first_ + row, events_);
+        for (size_t l = 0; l < layers_.size(); l++) {
+            const Layer<R>& layer = sequence_.layers[l];
+            Lists<R>& spikes = layers_[l].spikes;
+            spikes.clear();
+            for (int t = start_ - 1; t < start_ + steps_; t++) {
+                const uint64_t* bits = t < 0 ? nullptr : sequence_.tape.bits(a_.tape, int(l), tile_, t);
+                for (int row = 0; row < rows_; row++) {
+                    if (bits) spikes.add_bits(bits + row * layer.words, layer.words);
+                    else sequence_.add_first_spikes(layer, first_ + row, spikes);
+                }
+            }
+        }
+    }
+
+    void recompute(int l, int chunk) {
+        const Layer<R>& layer = sequence_.layers[l];
+        const Lists<R>& own = layers_[l].spikes;
+        const Lists<R>& below = l ? layers_[l - 1].spikes : events_;
+        const size_t size = layer.dynamics.states * shape(layer).field() * sizeof(R);
+        std::memcpy(states_at(l, 0), sequence_.tape.states(a_.tape, l, tile_, chunk), size);
+        for (int k = 0; k < steps_; k++) {
+            sequence_.drive(layer, rows_, below, (l ? k + 1 : k) * rows_, own, k * rows_, x_at(l, k));
+            layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, x_at(l, k), states_at(l, k),
+                                states_at(l, k + 1), nullptr, 0);
+        }
+    }
+
+    void step_back(int k) {
+        const int top = int(layers_.size()) - 1;
+        if (sequence_.outputs)
+            for (int row = 0; row < rows_; row++) integrate_back(k, row);
+        for (int l = top; l >= 0; l--) {
+            const Layer<R>& layer = sequence_.layers[l];
+            const size_t width = size_t(layer.width);
+            const Operand<R> own{x_after(l, k), width, layer.recurrent ? layer.neurons : 0};
+            const Operand<R> above = l == top
+                ? Operand<R>{readout_row(go_, k, 0), size_t(sequence_.readout_width), sequence_.outputs}
+                : Operand<R>{x_at(l + 1, k), size_t(sequence_.layers[l + 1].width), sequence_.layers[l + 1].neurons};
+            products_.spikes[l].multiply(rows_, own, above, *gz_);
+            add_spike_gradients(layer, start_ + k);
+            layer.dynamics.adjoint(layer.arguments.constants, a_.surrogate, shape(layer), layer.parameters, x_at(l, k),
+                                   states_at(l, k), states_at(l, k + 1), *gz_, layers_[l].g, g_ + layout_.layers[l].parameters);
+        }
+        if (a_.g_inputs) pass_to_inputs(k);
+    }
+
+    // y_t = alpha y_{t-1} + (1 - alpha) d_t with d_t = readout_weight @ z_t.
+    void integrate_back(int k, int row) {
+        const int outputs = a_.outputs, t = start_ + k;
+        const size_t place = (size_t(t) * a_.batch + first_ + row) * outputs;
+        const R* gradient = static_cast<const R*>(a_.g_readout) + place;
+        const R* before = t ? static_cast<const R*>(a_.readout) + place - size_t(a_.batch) * outputs
+                            : static_cast<const R*>(a_.first_readout);
+        if (t == 0 && before) before += size_t(first_ + row) * outputs;
+        R* d = readout_row(drive_, k, row);
+        R* go = readout_row(go_, k, row);
+        R* gy = readout_row(gy_, 0, row);
+        R* g_alpha = g_ + layout_.alpha;
+        const R* alpha = sequence_.alpha;
+        std::memset(static_cast<void*>(d), 0, sequence_.readout_width * sizeof(R));
+        add_rows(d, static_cast<const R*>(sequence_.readout_rows), sequence_.readout_width, layers_.back().spikes, (k + 1) * rows_ + row);
+        for (int o = 0; o < outputs; o++) {
+            const R g = gradient[o] + gy[o];
+            g_alpha[o] += g * ((before ? before[o] : R(0)) - d[o]);
+            go[o] = (R(1) - alpha[o]) * g;
+            gy[o] = alpha[o] * g;
+        }
+    }
+
+    // Gradients that reach the spikes of step t from outside the network.
+    void add_spike_gradients(const Layer<R>& layer, int t) {
+        const LayerArguments& a = layer.arguments;
+        add_gradient(a.g_counts, 0, layer);
+        add_gradient(a.g_spikes, t, layer);
+        if (t == a_.steps - 1) add_gradient(a.g_last_spikes, 0, layer);
+    }
+
+    void add_gradient(const void* array, int step, const Layer<R>& layer) {
+        if (!array) return;
+        for (int row = 0; row < rows_; row++) {
+            const R* gradient = static_cast<const R*>(array) + (size_t(step) * a_.batch + first_ + row) * layer.neurons;
+            R* gz = *gz_ + size_t(row) * layer.width;
+            for (int j = 0; j < layer.neurons; j++) gz[j] += gradient[j];
+        }
+    }
+
+    void pass_to_inputs(int k) {
+        const Layer<R>& first = sequence_.layers.front();
+        const int width = padded(first.inputs);
+        products_.inputs->multiply(rows_, {x_at(0, k), size_t(first.width), first.neurons}, {nullptr, 0, 0}, g_inputs_);
+        R* target = static_cast<R*>(a_.g_inputs) + (size_t(start_ + k) * a_.batch + first_) * first.inputs;
+        for (int row = 0; row < rows_; row++)
+            std::copy_n(g_inputs_ + row * width, first.inputs, target + size_t(row) * first.inputs);
+    }
+
+    void add_weight_gradients() {
+        const int count = steps_ * rows_;
+        for (size_t l = 0; l < layers_.size(); l++) {
+            const Layer<R>& layer = sequence_.layers[l];
+            const auto& part = layout_.layers[l];
+            const R* gx = layers_[l].x;
+            const Lists<R>& below = l ? layers_[l - 1].spikes : events_;
+            turned_.accumulate(g_ + part.input_rows, layer.inputs, gx, layer.width, below, l ? rows_ : 0, count);
+            if (layer.recurrent)
+                turned_.accumulate(g_ + part.recurrent_rows, layer.neurons, gx, layer.width, layers_[l].spikes, 0, count);
+        }
+        if (sequence_.outputs)
+            turned_.accumulate(g_ + layout_.readout_rows, sequence_.layers.back().neurons, static_cast<const R*>(go_),
+                               sequence_.readout_width, layers_.back().spikes, rows_, count);
+    }
+
+    // Gradients of what the sequence started from.
+    void end() {
+        for (size_t l = 0; l < layers_.size(); l++) {
+            const Layer<R>& layer = sequence_.layers[l];
+            store_tile<R>(layer.arguments.g_first_states, layer.dynamics.states, a_.batch, layer.neurons, first_, shape(layer), layers_[l].g);
+            if (!layer.arguments.g_first_spikes) continue;
+            const Operand<R> own{later(int(l)), size_t(layer.width), layer.recurrent ? layer.neurons : 0};
+            products_.spikes[l].multiply(rows_, own, {nullptr, 0, 0}, *gz_);
+            store_tile<R>(layer.arguments.g_first_spikes, 1, a_.batch, layer.neurons, first_, shape(layer), *gz_);
+        }
+        store_tile<R>(a_.g_first_readout, 1, a_.batch, a_.outputs, first_, {rows_, sequence_.readout_width}, gy_);
+    }
+
+    const Sequence<R>& sequence_;
+    const SequenceArguments& a_;
+    const Products<R>& products_;
+    const GradientLayout<R>& layout_;
+    R* gradients_;
+    R* g_ = nullptr;
+    int groups_, interval_, tile_ = 0, first_ = 0, rows_ = 0, start_ = 0, steps_ = 0;
+    std::deque<State> layers_;
+    Lists<R> events_;
+    Turned<R> turned_;
+    Buffer<R> go_, drive_, gy_, g_inputs_;  // go: gradient of the readout's drive
+    std::optional<Buffer<R>> gz_;
+};
+
+// Writes the sums of all groups into the caller's arrays.
+template <class R> void store_gradients(const Sequence<R>& sequence, const GradientLayout<R>& layout, const R* sums) {
+    for (size_t l = 0; l < sequence.layers.size(); l++) {
+        const Layer<R>& layer = sequence.layers[l];
+        const LayerArguments& a = layer.arguments;
+        const auto& part = layout.layers[l];
+        for (int k = 0; k < layer.dynamics.parameters; k++)
+            std::copy_n(sums + part.parameters + size_t(k) * layer.width, layer.neurons,
+                        static_cast<R*>(a.g_parameters) + size_t(k) * layer.neurons);
+        untranspose(sums + part.input_rows, layer.inputs, layer.width, static_cast<R*>(a.g_input_weight), layer.neurons);
+        if (layer.recurrent)
+            untranspose(sums + part.recurrent_rows, layer.neurons, layer.width, static_cast<R*>(a.g_recurrent_weight), layer.neurons);
+    }
+    const SequenceArguments& a = sequence.arguments;
+    if (!sequence.outputs) return;
+    const int neurons = sequence.layers.back().neurons;
+    untranspose(sums + layout.readout_rows, neurons, sequence.readout_width, static_cast<R*>(a.g_readout_weight), a.outputs);
+    std::copy_n(sums + layout.alpha, a.outputs, static_cast<R*>(a.g_alpha));
+}
+
+}  // namespace brf

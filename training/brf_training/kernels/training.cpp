@@ -1,0 +1,92 @@
+// The C interface: a chain of recurrent layers with a leaky readout over a whole sequence, forward and backward.
+//
+// real is 4 for float and 8 for double. Functions that can fail return 0, or 1 when memory ran out.
+#include "backward.hpp"
+#include "forward.hpp"
+#include "parallel.hpp"
+
+#include <chrono>
+
+#if defined(_WIN32)
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+namespace brf {
+namespace {
+
+// Bounds the memory of gradients; a function of the batch alone, so that sums do not depend on the threads.
+constexpr int MOST_GROUPS = 64;
+
+template <class R> void forward(const SequenceArguments& arguments, const LayerArguments* layers) {
+    const Sequence<R> sequence(arguments, layers);
+    share_out(sequence.tiles, arguments.threads, [&] { return ForwardTile<R>(sequence); });
+}
+
+template <class R> struct Sum {
+    static constexpr size_t BLOCK = 4096;
+    R* gradients;
+    size_t count;
+    int groups;
+    void run(int block) {
+        const size_t end = std::min(count, (size_t(block) + 1) * BLOCK);
+        for (int group = 1; group < groups; group++)
+            for (size_t i = size_t(block) * BLOCK; i < end; i++) gradients[i] += gradients[group * count + i];
+    }
+};
+
+template <class R> void backward(const SequenceArguments& arguments, const LayerArguments* layers) {
+    const FlushDenormals flush;
+    const Sequence<R> sequence(arguments, layers);
+    const Products<R> products(sequence);
+    const GradientLayout<R> layout(sequence);
+    const int groups = std::min(sequence.tiles, MOST_GROUPS);
+    const Buffer<R> gradients(layout.count * groups, false);
+    share_out(groups, arguments.threads, [&] { return BackwardTile<R>(sequence, products, layout, gradients, groups); });
+    const int blocks = int((layout.count + Sum<R>::BLOCK - 1) / Sum<R>::BLOCK);
+    share_out(groups > 1 ? blocks : 0, arguments.threads, [&] { return Sum<R>{gradients, layout.count, groups}; });
+    store_gradients<R>(sequence, layout, gradients);
+}
+
+template <class F> int32_t caught(F&& f) {
+    try {
+        f();
+        return 0;
+    } catch (...) {
+        return 1;
+    }
+}
+
+}  // namespace
+}  // namespace brf
+
+using namespace brf;
+
+// Raised whenever the arguments change, so that a stale library is not called.
+EXPORT int32_t brf_training_version() { return 1; }
+
+EXPORT const char* brf_training_neuron(int32_t index) { return index < NEURON_COUNT ? NEURONS<float>[index].name : nullptr; }
+
+EXPORT int64_t brf_training_tape_bytes(int32_t real, const SequenceArguments* arguments, const LayerArguments* layers) {
+    return int64_t(real == 4 ? Tape<float>(*arguments, layers).bytes() : Tape<double>(*arguments, layers).bytes());
+}
+
+EXPORT int32_t brf_training_forward(int32_t real, const SequenceArguments* arguments, const LayerArguments* layers) {
+    return caught([&] { real == 4 ? forward<float>(*arguments, layers) : forward<double>(*arguments, layers); });
+}
+
+EXPORT int32_t brf_training_backward(int32_t real, const SequenceArguments* arguments, const LayerArguments* layers) {
+    return caught([&] { real == 4 ? backward<float>(*arguments, layers) : backward<double>(*arguments, layers); });
+}
+
+// GFLOP/s of the product at a tile's shape on one thread: the limit that a benchmark holds the backward pass against.
+EXPORT double brf_training_product_rate(int32_t rows, int32_t depth, int32_t width, int32_t repeats) {
+    Product<float> product(depth, padded(width));
+    const Buffer<float> a(size_t(rows) * depth), b(size_t(depth) * padded(width)), c(size_t(rows) * padded(width));
+    product.pack(0, b, depth, padded(width));
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < repeats; i++) product.multiply(rows, {a, size_t(depth), depth}, {nullptr, 0, 0}, c);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    return 2.0 * rows * depth * padded(width) * repeats / seconds.count() / 1e9;
+}
