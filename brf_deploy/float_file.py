@@ -12,10 +12,12 @@ from brf_deploy.encoding import Encoding
 from brf_deploy.errors import BrfError, InvalidFile
 from brf_deploy.float_network import (
     ALIFNeurons,
+    BHRFNeurons,
     BRFNeurons,
     FloatLayer,
     FloatNetwork,
     FloatReadout,
+    LIFNeurons,
     Neurons,
     RFNeurons,
 )
@@ -28,6 +30,8 @@ NEURON_FIELDS: dict[str, tuple[type[Neurons], tuple[str, ...], tuple[str, ...]]]
     "brf": (BRFNeurons, ("omega", "b_offset"), ("dt", "theta", "gamma")),
     "rf": (RFNeurons, ("omega", "b_offset"), ("dt", "theta")),
     "alif": (ALIFNeurons, ("tau_mem", "tau_adp"), ("theta", "beta")),
+    "lif": (LIFNeurons, ("tau_mem",), ("theta",)),
+    "bhrf": (BHRFNeurons, ("omega", "b_offset"), ("dt", "theta", "gamma")),
 }
 
 Tensors = dict[str, npt.NDArray[Any]]

@@ -23,6 +23,11 @@ def _positive(name: str, value: float) -> None:
         raise InvalidNetwork(f"{name}: {value} found, a positive number needed")
 
 
+def _decaying(gamma: float) -> None:
+    if not 0 <= gamma < 1:
+        raise InvalidNetwork(f"gamma: {gamma} is outside 0 <= gamma < 1; the refractory state would not decay")
+
+
 @dataclass(frozen=True, eq=False)
 class BRFNeurons:
     """Balanced resonate-and-fire neurons (Higuchi et al. 2024, Algorithm 1).
@@ -44,8 +49,7 @@ class BRFNeurons:
         check_length("b_offset", self.b_offset, self.count)
         _positive("dt", self.dt)
         _positive("theta", self.theta)
-        if not 0 <= self.gamma < 1:
-            raise InvalidNetwork(f"gamma: {self.gamma} is outside 0 <= gamma < 1; the refractory state would not decay")
+        _decaying(self.gamma)
         product = self.dt * self.omega.astype(np.float64)
         if product.size and product.max() > 1:
             index = int(product.argmax())
@@ -110,7 +114,54 @@ class ALIFNeurons:
         return len(self.tau_mem)
 
 
-Neurons = BRFNeurons | RFNeurons | ALIFNeurons
+@dataclass(frozen=True, eq=False)
+class LIFNeurons:
+    """Leaky integrate-and-fire neurons: ALIF without adaptation. tau_mem: time constant (neurons), steps."""
+
+    kind: ClassVar[str] = "lif"
+    tau_mem: Floats
+    theta: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tau_mem", _non_negative("tau_mem", self.tau_mem))
+        _positive("theta", self.theta)
+
+    @property
+    def count(self) -> int:
+        """Number of neurons."""
+        return len(self.tau_mem)
+
+
+@dataclass(frozen=True, eq=False)
+class BHRFNeurons:
+    """Balanced harmonic resonate-and-fire neurons (Higuchi et al. 2024, Algorithm 2, as the published code has it).
+
+    omega: angular eigenfrequency (neurons), rad/s. b_offset: damping offset (neurons), >= 0. theta: threshold.
+    gamma: refractory decay a step. dt: step, s.
+    """
+
+    kind: ClassVar[str] = "bhrf"
+    omega: Floats
+    b_offset: Floats
+    dt: float = 0.01
+    theta: float = 1.0
+    gamma: float = 0.9
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "omega", _non_negative("omega", self.omega))
+        object.__setattr__(self, "b_offset", _non_negative("b_offset", self.b_offset))
+        check_length("b_offset", self.b_offset, self.count)
+        _positive("dt", self.dt)
+        _positive("theta", self.theta)
+        _decaying(self.gamma)
+
+    @property
+    def count(self) -> int:
+        """Number of neurons."""
+        return len(self.omega)
+
+
+Neurons = BRFNeurons | RFNeurons | ALIFNeurons | LIFNeurons | BHRFNeurons
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,16 @@ import numpy.typing as npt
 from brf_deploy.arrays import Bools, Floats, Ints
 from brf_deploy.encoding import Encoding
 from brf_deploy.errors import InvalidInput, Unsupported
-from brf_deploy.float_network import ALIFNeurons, BRFNeurons, FloatLayer, FloatNetwork, Neurons, RFNeurons
+from brf_deploy.float_network import (
+    ALIFNeurons,
+    BHRFNeurons,
+    BRFNeurons,
+    FloatLayer,
+    FloatNetwork,
+    LIFNeurons,
+    Neurons,
+    RFNeurons,
+)
 from brf_deploy.trace import LayerTrace, Record, Trace
 
 Real = npt.NDArray[Any]
@@ -89,6 +98,39 @@ class ALIF:
         return z
 
 
+class LIF:
+    """ALIF without adaptation."""
+
+    def __init__(self, neurons: LIFNeurons, batch: int, dtype: type[np.floating]) -> None:
+        self.alpha, self.theta = np.exp(-1 / neurons.tau_mem.astype(dtype)), dtype(neurons.theta)
+        self.state = {"u": np.zeros((batch, neurons.count), dtype)}
+
+    def step(self, x: Real) -> Bools:
+        u = self.alpha * self.state["u"] + (1 - self.alpha) * x
+        z = np.asarray(u - self.theta > 0)
+        self.state = {"u": u - z * self.theta}
+        return z
+
+
+class BHRF:
+    """Higuchi et al. 2024, Algorithm 2, in the published code's order: the new v in u, b grows with q."""
+
+    def __init__(self, neurons: BHRFNeurons, batch: int, dtype: type[np.floating]) -> None:
+        self.dt, self.theta, self.gamma = dtype(neurons.dt), dtype(neurons.theta), dtype(neurons.gamma)
+        self.stiffness = np.square(neurons.omega.astype(dtype))
+        self.at_rest = dtype(neurons.dt / 2) * self.stiffness + neurons.b_offset.astype(dtype)
+        self.state = {name: np.zeros((batch, neurons.count), dtype) for name in ("u", "v", "q")}
+
+    def step(self, x: Real) -> Bools:
+        u, q, dt = self.state["u"], self.state["q"], self.dt
+        b = self.at_rest + q
+        v = self.state["v"] + u * dt
+        u_next = u + x * dt - 2 * b * u * dt - self.stiffness * v * dt
+        z = np.asarray(u_next - self.theta - q > 0)
+        self.state = {"u": u_next, "v": v, "q": self.gamma * q + z}
+        return z
+
+
 def dynamics(neurons: Neurons, batch: int, dtype: type[np.floating]) -> Dynamics:
     """The dynamics of a layer's neurons from silence."""
     match neurons:
@@ -98,6 +140,10 @@ def dynamics(neurons: Neurons, batch: int, dtype: type[np.floating]) -> Dynamics
             return RF(neurons, batch, dtype)
         case ALIFNeurons():
             return ALIF(neurons, batch, dtype)
+        case LIFNeurons():
+            return LIF(neurons, batch, dtype)
+        case BHRFNeurons():
+            return BHRF(neurons, batch, dtype)
     raise Unsupported(f"neuron '{neurons.kind}' has no float dynamics here")
 
 

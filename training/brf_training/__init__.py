@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from brf_training.extract import from_float_network, to_float_network
     from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
     from brf_training.neurons.alif import ALIF
+    from brf_training.neurons.bhrf import BHRF
     from brf_training.neurons.brf import BRF
+    from brf_training.neurons.lif import LIF
     from brf_training.neurons.rf import RF
     from brf_training.objective import Loss, Objective
     from brf_training.published import read_published
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALIF",
+    "BHRF",
     "BRF",
+    "LIF",
     "RF",
     "LeakyReadout",
     "Loss",
@@ -38,7 +42,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "ALIF": "neurons.alif", "BRF": "neurons.brf", "RF": "neurons.rf",
+    "ALIF": "neurons.alif", "BHRF": "neurons.bhrf", "BRF": "neurons.brf", "LIF": "neurons.lif", "RF": "neurons.rf",
     "LeakyReadout": "model", "RecurrentLayer": "model", "RecurrentNetwork": "model",
     "Loss": "objective", "Objective": "objective", "evaluate": "evaluation",
     "from_float_network": "extract", "to_float_network": "extract",

@@ -1,4 +1,4 @@
-"""The loop over time: the only place that steps neurons, so that a faster one replaces it here."""
+"""The one interface to the loop over time: cells and a sequence go in, readout and spikes come out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from brf_deploy.errors import InvalidInput
+from brf_training.kernels.choice import run_problem
+from brf_training.kernels.events import Events
+from brf_training.kernels.problem import Engine, Kind, LayerTensors, Outcome, Problem, ReadoutTensors
 from brf_training.neurons.leaky_integrator import decay, leaky_step
 from brf_training.neurons.neuron import AnyNeuron
 
@@ -29,30 +32,41 @@ class Integrators(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class Carry:
+    """Where a sequence stopped, to go on from: per layer states (S, batch, neurons) and last spikes (batch, neurons),
+    and the last readout (batch, outputs).
+    """
+
+    states: tuple[Tensor, ...]
+    spikes: tuple[Tensor, ...]
+    readout: Tensor
+
+    def detach(self) -> "Carry":
+        """The same, without its past: truncated backpropagation through time stops here."""
+        states, spikes = (tuple(tensor.detach() for tensor in part) for part in (self.states, self.spikes))
+        return Carry(states, spikes, self.readout.detach())
+
+
+@dataclass(frozen=True, eq=False)
 class SequenceRun:
-    """Readout (time, batch, outputs), spike counts (batch, neurons) a layer; spikes (time, batch, neurons) if kept."""
+    """Readout (time, batch, outputs), spike counts (batch, neurons) a layer; spikes (time, batch, neurons) if kept.
+
+    All of it is differentiable, so that a loss may weigh readout, counts or spikes, and a further sequence go on.
+    """
 
     readout: Tensor
     spike_counts: tuple[Tensor, ...]
+    carry: Carry
     spikes: tuple[Tensor, ...] = ()
 
 
-def run_layer(cell: Cell, inputs: Tensor) -> Tensor:
+def run_layer(cell: Cell, inputs: Tensor | Events, engine: Engine | str | None = None) -> Tensor:
     """Spikes (time, batch, neurons) of one layer for inputs (time, batch, inputs), from silence.
 
-    Step t receives ``input_weight @ inputs[t] + recurrent_weight @ z[t-1]``.
+    Step t receives ``input_weight @ inputs[t] + recurrent_weight @ z[t-1]``. engine: as in `run_sequence`.
     """
-    check_sequence(inputs, cell.input_weight.shape[1])
-    parameters = cell.neuron.parameters(cell.raw)
-    drive = (inputs @ cell.input_weight.T).unbind()
-    z, state = torch.zeros_like(drive[0]), cell.neuron.initial_state(drive[0])
-    spikes = []
-    for x in drive:
-        if cell.recurrent_weight is not None:
-            x = torch.addmm(x, z, cell.recurrent_weight.T)
-        z, state = cell.neuron.step(x, state, parameters)
-        spikes.append(z)
-    return torch.stack(spikes)
+    (spikes,) = _spikes(run_problem(_problem([cell], None, inputs, True, None), engine))
+    return spikes
 
 
 def run_readout(integrators: Integrators, spikes: Tensor) -> Tensor:
@@ -68,21 +82,57 @@ def run_readout(integrators: Integrators, spikes: Tensor) -> Tensor:
 
 
 def run_sequence(
-    cells: Sequence[Cell], integrators: Integrators, inputs: Tensor, keep_spikes: bool = False
+    cells: Sequence[Cell],
+    integrators: Integrators,
+    inputs: Tensor | Events,
+    keep_spikes: bool = False,
+    *,
+    carry: Carry | None = None,
+    engine: Engine | str | None = None,
 ) -> SequenceRun:
-    """Run real inputs (time, batch, inputs) through a chain of layers and the readout, from silence."""
-    counts, kept = [], []
-    for cell in cells:
-        inputs = run_layer(cell, inputs)
-        counts.append(inputs.detach().sum(0))
-        if keep_spikes:
-            kept.append(inputs)
-    return SequenceRun(run_readout(integrators, inputs), tuple(counts), tuple(kept))
+    """Run real inputs (time, batch, inputs) through a chain of layers and the readout, from silence or from `carry`.
+
+    engine: "native", "torch" or "loop"; None for the fastest that can run this. All give the same numbers, float32
+    within rounding. Raises `Unsupported` where the engine asked for cannot.
+    """
+    outcome = run_problem(_problem(cells, integrators, inputs, keep_spikes, carry), engine)
+    if outcome.readout is None:
+        raise InvalidInput("network: it has no readout")
+    counts = tuple(layer.counts for layer in outcome.layers if layer.counts is not None)
+    states = tuple(layer.last_states for layer in outcome.layers if layer.last_states is not None)
+    last = tuple(layer.last_spikes for layer in outcome.layers if layer.last_spikes is not None)
+    return SequenceRun(outcome.readout, counts, Carry(states, last, outcome.readout[-1]), _spikes(outcome))
 
 
-def check_sequence(inputs: Tensor, width: int) -> None:
+def check_sequence(inputs: Tensor | Events, width: int) -> None:
     """Refuse what is not (time, batch, width) with at least one step."""
-    if inputs.ndim != 3 or inputs.shape[2] != width or inputs.shape[0] == 0:
+    if len(inputs.shape) != 3 or inputs.shape[2] != width or inputs.shape[0] == 0:
         raise InvalidInput(
             f"input sequence: shape {tuple(inputs.shape)} found, expected (time, batch, {width}) with at least one step"
         )
+
+
+def _spikes(outcome: Outcome) -> tuple[Tensor, ...]:
+    return tuple(layer.spikes for layer in outcome.layers if layer.spikes is not None)
+
+
+def _problem(
+    cells: Sequence[Cell],
+    integrators: Integrators | None,
+    inputs: Tensor | Events,
+    keep_spikes: bool,
+    carry: Carry | None,
+) -> Problem:
+    check_sequence(inputs, cells[0].input_weight.shape[1])
+    kinds, layers = [], []
+    for index, cell in enumerate(cells):
+        parameters = cell.neuron.parameters(cell.raw)
+        tensors = [value for value in parameters if isinstance(value, Tensor)]
+        kinds.append(Kind(cell.neuron, type(parameters), tuple(parameters[len(tensors) :])))
+        first = (None, None) if carry is None else (carry.states[index], carry.spikes[index])
+        layers.append(LayerTensors(torch.stack(tensors), cell.input_weight, cell.recurrent_weight, *first))
+    readout = None
+    if integrators is not None:
+        first_readout = None if carry is None else carry.readout
+        readout = ReadoutTensors(decay(integrators.tau), integrators.weight, first_readout)
+    return Problem(inputs, tuple(kinds), tuple(layers), readout, keep_spikes)

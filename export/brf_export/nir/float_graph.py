@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from brf_deploy.errors import InvalidFile
+from brf_deploy.errors import InvalidFile, Unsupported
 from brf_deploy.float_network import (
     ALIFNeurons,
     BRFNeurons,
@@ -55,6 +55,11 @@ def network_of(chain: Chain) -> FloatNetwork:
 
 
 def _stage(layer: FloatLayer) -> Stage:
+    if type(layer.neurons) not in NODE_OF_NEURONS:
+        raise Unsupported(
+            f"layer '{layer.name}': {layer.neurons.kind} neurons have no NIR node here, brf, rf and alif have; keep "
+            "the network as .safetensors"
+        )
     values = {item.name: getattr(layer.neurons, item.name) for item in fields(layer.neurons)}
     numbers = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
     node = NODE_OF_NEURONS[type(layer.neurons)](schema=SCHEMA, name=layer.name, **{**values, **numbers})

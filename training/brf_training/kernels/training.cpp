@@ -41,7 +41,7 @@ template <class R> void backward(const SequenceArguments& arguments, const Layer
     const Sequence<R> sequence(arguments, layers);
     const Products<R> products(sequence);
     const GradientLayout<R> layout(sequence);
-    const int groups = std::min(sequence.tiles, MOST_GROUPS);
+    const int groups = std::max(1, std::min(sequence.tiles, MOST_GROUPS));
     const Buffer<R> gradients(layout.count * groups, false);
     share_out(groups, arguments.threads, [&] { return BackwardTile<R>(sequence, products, layout, gradients, groups); });
     const int blocks = int((layout.count + Sum<R>::BLOCK - 1) / Sum<R>::BLOCK);

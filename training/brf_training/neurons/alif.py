@@ -13,7 +13,7 @@ from brf_deploy.float_network import ALIFNeurons
 from brf_training.initial import Distribution, Normal
 from brf_training.neurons.leaky_integrator import decay
 from brf_training.neurons.neuron import Neuron
-from brf_training.surrogate import spike
+from brf_training.surrogate import double_gaussian, spike
 
 
 class ALIFParameters(NamedTuple):
@@ -69,6 +69,18 @@ class ALIF(Neuron[ALIFParameters, ALIFState]):
     def step(self, x: Tensor, state: ALIFState, parameters: ALIFParameters) -> tuple[Tensor, ALIFState]:
         """`alif_step`."""
         return alif_step(x, state, parameters)
+
+    def adjoint(
+        self, gz: Tensor, gradient: ALIFState, x: Tensor, old: ALIFState, new: ALIFState, parameters: ALIFParameters
+    ) -> tuple[Tensor, ALIFState, tuple[Tensor, Tensor]]:
+        """Through the reset ``u'' = u' - z' threshold``, the threshold and the membrane."""
+        alpha, rho, theta, beta = parameters
+        threshold = theta + beta * new.a
+        u = alpha * old.u + (1 - alpha) * x
+        gs = (gz + gradient.z - gradient.u * threshold) * double_gaussian(u - threshold)
+        gu, ga = gradient.u + gs, gradient.a - beta * (gradient.u * new.z + gs)
+        parts = gu * (old.u - x), ga * (old.a - old.z)
+        return (1 - alpha) * gu, ALIFState(alpha * gu, rho * ga, (1 - rho) * ga), parts
 
     def to_ground(self, raw: Mapping[str, Floats]) -> ALIFNeurons:
         """Absolute values in the ground's type."""

@@ -13,8 +13,8 @@ from brf_deploy.errors import InvalidNetwork
 from brf_deploy.float_network import BRFNeurons
 from brf_training.initial import Distribution, Uniform
 from brf_training.neurons.neuron import Neuron
-from brf_training.neurons.resonator import rotate
-from brf_training.surrogate import spike
+from brf_training.neurons.resonator import rotate, rotate_back
+from brf_training.surrogate import double_gaussian, spike
 
 # The slope of p(omega) is infinite at dt omega = 1; a projected omega stays this fraction below it.
 MARGIN = 1e-3
@@ -93,6 +93,16 @@ class BRF(Neuron[BRFParameters, BRFState]):
     def step(self, x: Tensor, state: BRFState, parameters: BRFParameters) -> tuple[Tensor, BRFState]:
         """`brf_step`."""
         return brf_step(x, state, parameters)
+
+    def adjoint(
+        self, gz: Tensor, gradient: BRFState, x: Tensor, old: BRFState, new: BRFState, parameters: BRFParameters
+    ) -> tuple[Tensor, BRFState, tuple[Tensor, Tensor]]:
+        """With ``b = damping - q`` and s the distance from threshold."""
+        u, v, q = old
+        omega, damping, dt, theta, gamma = parameters
+        gs = (gz + gradient.q) * double_gaussian(new.u - theta - q)
+        gx, gu, gv, g_omega, gb = rotate_back(gradient.u + gs, gradient.v, u, v, damping - q, omega, dt)
+        return gx, BRFState(gu, gv, gamma * gradient.q - gs - gb), (g_omega, gb)
 
     def to_ground(self, raw: Mapping[str, Floats]) -> BRFNeurons:
         """Absolute values in the ground's type."""

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from brf_deploy.arrays import Floats
+from brf_deploy.errors import Unsupported
 from brf_deploy.float_network import Neurons
 from brf_training.initial import Distribution
 
@@ -20,6 +21,7 @@ State = TypeVar("State")
 class Neuron(ABC, Generic[Parameters, State]):
     """A kind of neuron with its constants (dt, theta, ...); trainable values live in the layer that uses it.
 
+    Parameters is a named tuple of tensors (neurons,), then of numbers; State one of tensors (batch, neurons).
     `initial` names the trainable parameters, one value a neuron each, and the distributions they start from. Raw
     values may be negative: the dynamics use their absolute values.
     """
@@ -41,6 +43,16 @@ class Neuron(ABC, Generic[Parameters, State]):
     @abstractmethod
     def step(self, x: Tensor, state: State, parameters: Parameters) -> tuple[Tensor, State]:
         """One time step: spikes z (batch, neurons), 0 or 1 in the dtype of x, and the next state."""
+
+    def adjoint(
+        self, gz: Tensor, gradient: State, x: Tensor, old: State, new: State, parameters: Parameters
+    ) -> tuple[Tensor, State, tuple[Tensor, ...]]:
+        """The step backwards: gradients of x, of the old state and of each parameter tensor, (batch, neurons) each.
+
+        gz: gradient of the spikes. gradient: of the new state. It is what autograd makes of `step`, written out; a
+        neuron without it is trained through autograd, slower. Raises `Unsupported` there.
+        """
+        raise Unsupported(f"{self.kind} neurons have no adjoint")
 
     @abstractmethod
     def to_ground(self, raw: Mapping[str, Floats]) -> Neurons:

@@ -11,3 +11,12 @@ def rotate(u: Tensor, v: Tensor, x: Tensor, b: Tensor, omega: Tensor, dt: float)
     u_next = u + b * u * dt - omega * v * dt + x * dt
     v_next = v + omega * u * dt + b * v * dt
     return u_next, v_next
+
+
+def rotate_back(
+    gu: Tensor, gv: Tensor, u: Tensor, v: Tensor, b: Tensor, omega: Tensor, dt: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The adjoint of `rotate`: gradients of x, u, v, omega and b from those of the new u and v."""
+    gx, gy = dt * gu, dt * gv
+    gb = gx * u + gy * v
+    return gx, gu + b * gx + omega * gy, gv + b * gy - omega * gx, gy * u - gx * v, gb

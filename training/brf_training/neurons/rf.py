@@ -12,8 +12,8 @@ from brf_deploy.arrays import Floats
 from brf_deploy.float_network import RFNeurons
 from brf_training.initial import Distribution, Uniform
 from brf_training.neurons.neuron import Neuron
-from brf_training.neurons.resonator import rotate
-from brf_training.surrogate import spike
+from brf_training.neurons.resonator import rotate, rotate_back
+from brf_training.surrogate import double_gaussian, spike
 
 
 class RFParameters(NamedTuple):
@@ -61,6 +61,15 @@ class RF(Neuron[RFParameters, RFState]):
     def step(self, x: Tensor, state: RFState, parameters: RFParameters) -> tuple[Tensor, RFState]:
         """`rf_step`."""
         return rf_step(x, state, parameters)
+
+    def adjoint(
+        self, gz: Tensor, gradient: RFState, x: Tensor, old: RFState, new: RFState, parameters: RFParameters
+    ) -> tuple[Tensor, RFState, tuple[Tensor, Tensor]]:
+        """That of BRF without q."""
+        omega, damping, dt, theta = parameters
+        gs = gz * double_gaussian(new.u - theta)
+        gx, gu, gv, g_omega, gb = rotate_back(gradient.u + gs, gradient.v, old.u, old.v, damping, omega, dt)
+        return gx, RFState(gu, gv), (g_omega, gb)
 
     def to_ground(self, raw: Mapping[str, Floats]) -> RFNeurons:
         """Absolute values in the ground's type."""

@@ -1,0 +1,31 @@
+"""Which way a run takes: the native kernel, BPTT by hand in torch operators, or autograd through the plain loop."""
+
+from brf_deploy.errors import InvalidInput, Unsupported
+from brf_training.kernels.function import run
+from brf_training.kernels.loop import run_loop
+from brf_training.kernels.manual import ManualEngine
+from brf_training.kernels.native import NativeEngine
+from brf_training.kernels.problem import Engine, Outcome, Problem
+
+LOOP = "loop"
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (NativeEngine(), ManualEngine())}
+
+
+def run_problem(problem: Problem, engine: Engine | str | None = None) -> Outcome:
+    """Run a problem on the engine asked for, or on the first that can, the plain loop last.
+
+    engine: "native", "torch", "loop", an engine object, or None. Raises `Unsupported` where the one asked for cannot
+    run it, `InvalidInput` for an unknown name.
+    """
+    if engine == LOOP:
+        return run_loop(problem)
+    if engine is None:
+        able = next((candidate for candidate in ENGINES.values() if candidate.obstacle(problem) is None), None)
+        return run_loop(problem) if able is None else run(problem, able)
+    if isinstance(engine, str):
+        if engine not in ENGINES:
+            raise InvalidInput(f"engine '{engine}' is unknown; there are {', '.join((*ENGINES, LOOP))}")
+        engine = ENGINES[engine]
+    if reason := engine.obstacle(problem):
+        raise Unsupported(f"engine '{engine.name}' cannot run this: {reason}; leave the choice to the program")
+    return run(problem, engine)

@@ -1,0 +1,239 @@
+"""The native engine: one call of the library ``training`` forward, one backward."""
+
+import ctypes
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from brf_deploy.errors import BackendFailure, Unavailable
+from brf_deploy.native_library import load_native, native_detail
+from brf_training.kernels.events import Events
+from brf_training.kernels.problem import Gradients, LayerOutcome, LayerTensors, Outcome, Problem, ReadoutTensors
+from brf_training.kernels.structures import LayerArguments, SequenceArguments, address
+from brf_training.surrogate import NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE
+
+STEM, VERSION = Path(__file__).parent / "training", 1
+REALS = {torch.float32: 4, torch.float64: 8}
+LARGEST = 2**31 - 1  # sizes cross the C boundary as 32-bit integers
+
+# Samples a tile, at most: all of a tile's rows and a chunk of its states lie in the second-level cache.
+TILE = 8
+SCRATCH = 512 * 1024  # bytes of states that a tile recomputes at once
+SURROGATE = (ctypes.c_double * 4)(NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE)
+
+
+def native_finding() -> tuple[bool, str]:
+    """For `brf-deploy doctor`: whether the library is there, and which build of it or how to get one."""
+    return native_detail(STEM, VERSION)
+
+
+@cache
+def neuron_indices(library: ctypes.CDLL) -> dict[str, int]:
+    """Where the library has which neuron."""
+    library.brf_training_neuron.restype = ctypes.c_char_p
+    names: dict[str, int] = {}
+    while name := library.brf_training_neuron(len(names)):
+        names[name.decode()] = len(names)
+    return names
+
+
+class NativeEngine:
+    """The engine of this module.
+
+    threads: None for as many as torch uses. tile: samples that one thread carries through the sequence. interval:
+    steps between saved states, None for as many as fit the cache. level: of the x86-64 instruction set, None for the
+    highest this processor has. Results do not depend on `threads`.
+    """
+
+    name = "native"
+
+    def __init__(
+        self,
+        threads: int | None = None,
+        tile: int | None = None,
+        interval: int | None = None,
+        level: int | None = None,
+    ) -> None:
+        self.threads, self.tile, self.interval, self.level = threads, tile, interval, level
+
+    def obstacle(self, problem: Problem) -> str | None:
+        """No library, not a CPU, not one real type, a neuron it has not, NaN or infinite weights, sizes without end."""
+        try:
+            library = load_native(STEM, VERSION, self.level)
+        except Unavailable as error:
+            return str(error)
+        tensors = [problem.values, *(tensor for tensor in problem.tensors() if tensor is not None)]
+        for tensor in tensors:
+            if tensor.device.type != "cpu" or tensor.dtype not in REALS or tensor.dtype != problem.values.dtype:
+                return f"{tensor.dtype} on {tensor.device} found; all must be float32 or all float64, on the CPU"
+        for kind in problem.kinds:
+            if kind.neuron.kind not in neuron_indices(library):
+                return f"{kind.neuron.kind} neurons are not in the native library"
+        if max(*problem.inputs.shape, *(size for tensor in tensors for size in tensor.shape)) > LARGEST:
+            return f"a size exceeds {LARGEST}"
+        if any(layer.input_weight.numel() == 0 for layer in problem.layers):
+            return "a layer has no neurons or no inputs"
+        # Event-driven sums leave out products with 0, which are NaN where the weight is infinite or NaN.
+        if not all(bool(torch.isfinite(tensor.detach().sum())) for tensor in tensors[1:]):
+            return "a weight, parameter or first state is NaN, infinite or so large that their sum is"
+        return None
+
+    def forward(self, problem: Problem, keep: bool) -> tuple[Outcome, tuple[Tensor, ...]]:
+        """One native call."""
+        return self.call(problem).forward(keep)
+
+    def backward(
+        self, problem: Problem, readout: Tensor | None, tape: tuple[Tensor, ...], upstream: Outcome, inputs: bool
+    ) -> Gradients:
+        """One native call."""
+        return self.call(problem).backward(readout, tape[0], upstream, inputs)
+
+    def call(self, problem: Problem) -> "_Call":
+        """The problem as the library takes it."""
+        library = load_native(STEM, VERSION, self.level)
+        tile = self.tile or tile_of(problem.batch)
+        interval = min(self.interval or interval_of(problem, tile), max(problem.steps, 1))
+        return _Call(library, problem, tile, interval, self.threads or torch.get_num_threads())
+
+
+def tile_of(batch: int) -> int:
+    """Samples a tile: no more than `TILE`, and at least two tiles where there are two samples."""
+    return max(1, min(TILE, (batch + 1) // 2))
+
+
+def interval_of(problem: Problem, tile: int) -> int:
+    """Steps between saved states, so that those between fit `SCRATCH`."""
+    width = sum(len(layer.input_weight) * (len(layer.parameters) + 2) for layer in problem.layers)
+    return max(8, min(64, SCRATCH // (tile * width * problem.values.element_size())))
+
+
+class _Call:
+    """A problem's C structures; the tensors they point to live as long as it does."""
+
+    def __init__(self, library: ctypes.CDLL, problem: Problem, tile: int, interval: int, threads: int) -> None:
+        self.library, self.problem = library, contiguous(problem)
+        self.real = REALS[problem.values.dtype]
+        self.keep: list[object] = []
+        self.layers = (LayerArguments * len(problem.layers))(*map(self.layer, range(len(problem.layers))))
+        self.sequence = self.sequence_arguments(tile, interval, threads)
+
+    def layer(self, index: int) -> LayerArguments:
+        """A layer's arguments that both passes have."""
+        kind, tensors = self.problem.kinds[index], self.problem.layers[index]
+        constants = (ctypes.c_double * len(kind.constants))(*kind.constants)
+        self.keep.append(constants)
+        neurons, inputs = tensors.input_weight.shape
+        number = neuron_indices(self.library)[kind.neuron.kind]
+        arguments = LayerArguments(number, inputs, neurons, ctypes.addressof(constants))
+        self.point(arguments, **tensors._asdict())
+        return arguments
+
+    def sequence_arguments(self, tile: int, interval: int, threads: int) -> SequenceArguments:
+        """The sequence's arguments that both passes have."""
+        problem, readout = self.problem, self.problem.readout
+        outputs = 0 if readout is None else len(readout.alpha)
+        arguments = SequenceArguments(
+            problem.steps, problem.batch, len(problem.layers), outputs, tile, interval, threads,
+            ctypes.addressof(SURROGATE),
+        )  # fmt: skip
+        if isinstance(problem.inputs, Events):
+            events = problem.inputs
+            self.point(arguments, event_begin=events.begin, event_channels=events.channels, event_values=events.values)
+        else:
+            self.point(arguments, inputs=problem.inputs)
+        if readout is not None:
+            self.point(arguments, alpha=readout.alpha, readout_weight=readout.weight, first_readout=readout.first)
+        return arguments
+
+    def point(self, arguments: ctypes.Structure, **tensors: Tensor | None) -> None:
+        """Set pointers of a structure."""
+        for name, tensor in tensors.items():
+            setattr(arguments, name, address(tensor))
+            self.keep.append(tensor)
+
+    def new(self, *shape: int) -> Tensor:
+        return torch.empty(shape, dtype=self.problem.values.dtype)
+
+    def zeros(self, *shape: int) -> Tensor:
+        return torch.zeros(shape, dtype=self.problem.values.dtype)
+
+    def forward(self, keep: bool) -> tuple[Outcome, tuple[Tensor, ...]]:
+        problem = self.problem
+        steps, batch, outputs = problem.steps, problem.batch, self.sequence.outputs
+        readout = None if problem.readout is None else self.new(steps, batch, outputs)
+        outcomes = tuple(self.layer_outcome(index) for index in range(len(problem.layers)))
+        for arguments, outcome in zip(self.layers, outcomes, strict=True):
+            self.point(arguments, **outcome._asdict())
+        tape = torch.empty(self.tape_bytes() if keep else 0, dtype=torch.uint8)
+        self.point(self.sequence, readout=readout, tape=tape if keep else None)
+        self.run(self.library.brf_training_forward)
+        return Outcome(readout, outcomes), (tape,)
+
+    def layer_outcome(self, index: int) -> LayerOutcome:
+        steps, batch, layer = self.problem.steps, self.problem.batch, self.problem.layers[index]
+        neurons, states = len(layer.input_weight), self.states(index)
+        spikes = self.zeros(steps, batch, neurons) if self.problem.keep_spikes else None
+        return LayerOutcome(
+            self.zeros(batch, neurons), self.new(states, batch, neurons), self.zeros(batch, neurons), spikes
+        )
+
+    def states(self, index: int) -> int:
+        """How many states a layer's neuron has."""
+        kind = self.problem.kinds[index]
+        return len(kind.neuron.initial_state(self.problem.values.new_empty(0)))
+
+    def tape_bytes(self) -> int:
+        count = self.library.brf_training_tape_bytes
+        count.restype = ctypes.c_int64
+        return int(count(self.real, ctypes.byref(self.sequence), self.layers))
+
+    def backward(self, readout: Tensor | None, tape: Tensor, upstream: Outcome, inputs: bool) -> Gradients:
+        problem = self.problem
+        g_inputs = self.new(*problem.inputs.shape) if inputs else None
+        g_readout, g_tensors = None, None
+        if problem.readout is not None:
+            g_tensors = ReadoutTensors(*map(like, problem.readout))
+            g_readout = self.zeros(*readout.shape) if upstream.readout is None else upstream.readout.contiguous()
+            self.point(
+                self.sequence, g_alpha=g_tensors.alpha, g_readout_weight=g_tensors.weight,
+                g_first_readout=g_tensors.first,
+            )  # fmt: skip
+        self.point(self.sequence, readout=readout, tape=tape, g_readout=g_readout, g_inputs=g_inputs)
+        g_layers = tuple(LayerTensors(*map(like, layer)) for layer in problem.layers)
+        for arguments, gradients, outcome in zip(self.layers, g_layers, upstream.layers, strict=True):
+            known = {"g_" + name: given for name, given in outcome._asdict().items() if given is not None}
+            self.point(arguments, **{name: given.contiguous() for name, given in known.items()})
+            self.point(arguments, **{"g_" + name: tensor for name, tensor in gradients._asdict().items()})
+        self.run(self.library.brf_training_backward)
+        return Gradients(g_inputs, g_layers, g_tensors)
+
+    def run(self, function: Any) -> None:
+        if function(self.real, ctypes.byref(self.sequence), self.layers):
+            raise BackendFailure("native training kernel: out of memory; use smaller batches or shorter sequences")
+
+
+def like(tensor: Tensor | None) -> Tensor | None:
+    """Room for a tensor's gradient."""
+    return None if tensor is None else torch.empty_like(tensor)
+
+
+def contiguous(problem: Problem) -> Problem:
+    """The same problem with every tensor in one piece."""
+    layers = tuple(LayerTensors(*map(in_one_piece, layer)) for layer in problem.layers)
+    readout = None if problem.readout is None else ReadoutTensors(*map(in_one_piece, problem.readout))
+    inputs = problem.inputs
+    if isinstance(inputs, Events):
+        begin, channels, values = (part.contiguous() for part in (inputs.begin, inputs.channels, inputs.values))
+        inputs = replace(inputs, begin=begin, channels=channels, values=values)
+    else:
+        inputs = inputs.contiguous()
+    return replace(problem, inputs=inputs, layers=layers, readout=readout)
+
+
+def in_one_piece(tensor: Tensor | None) -> Tensor | None:
+    """The tensor itself where it already is."""
+    return None if tensor is None else tensor.contiguous()
