@@ -1,5 +1,6 @@
 """What every backend looks like, and how backends are found."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from brf_deploy.registry import load_entry, names
 from brf_deploy.trace import Record, Trace
 
 GROUP = "brf_deploy.backends"
+PREFERRED = ("fast", "reference")  # what runs a network where no backend is named: the first that is present
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,13 @@ def backend_names() -> list[str]:
     return sorted(names(GROUP), key=lambda name: (name != "reference", name))
 
 
-def load_backend(name: str) -> Backend:
-    """The backend of that name; raises `InvalidInput` for an unknown one, `Unavailable` for an absent one."""
+def load_backend(name: str | None) -> Backend:
+    """The backend of that name, or for None the first of `PREFERRED` that is present.
+
+    Raises `InvalidInput` for an unknown one, `Unavailable` for an absent one.
+    """
+    if name is None:
+        return _preferred()
     backend: Backend = load_entry(GROUP, name, "backend")
     found = backend.availability()
     if not found.present:
@@ -69,3 +76,10 @@ def choose_backends(wanted: str) -> tuple[dict[str, Backend], dict[str, str]]:
             absent[name] = str(error)
     present.pop("reference", None)  # the one that all others are compared with
     return present, absent
+
+
+def _preferred() -> Backend:
+    for name in PREFERRED[:-1]:
+        with suppress(InvalidInput, Unavailable):
+            return load_backend(name)
+    return load_backend(PREFERRED[-1])

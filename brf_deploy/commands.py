@@ -7,7 +7,7 @@ import click
 from rich.table import Table
 
 from brf_deploy.evaluation import check_task
-from brf_deploy.options import data_option, json_option, samples_option, task_option
+from brf_deploy.options import backend_option, data_option, json_option, samples_option, task_option
 from brf_deploy.output import console, write_json
 from brf_deploy.quantize.loss import LayerLoss, quantization_loss
 from brf_deploy.silence import silence_test
@@ -132,13 +132,11 @@ Examples:
 @click.argument("network_file", metavar="MODEL|NET", type=click.Path(path_type=Path))
 @task_option
 @samples_option
-@click.option(
-    "--backend", default="reference", show_default=True, metavar="NAME", help="Backend of an integer network."
-)
+@backend_option
 @json_option
 @data_option
 def evaluate_command(
-    network_file: Path, task: str, samples: int | None, backend: str, json_file: Path | None, data: Path | None
+    network_file: Path, task: str, samples: int | None, backend: str | None, json_file: Path | None, data: Path | None
 ) -> None:
     """Accuracy and spikes on the test split of a task.
 
@@ -157,11 +155,13 @@ def evaluate_command(
     which = load_task(task)
     test = first_samples(which.load("test", data_root(data)), samples)
     show = console(json_file)
+    runner = None
     with sample_progress("evaluating", test.count) as done:
         if isinstance(network, FloatNetwork):
             kind, result = "float", evaluate_float(network, which, test, done)
         else:
-            kind, result = "integer", evaluate_integer(network, which, test, load_backend(backend), done)
+            runner = load_backend(backend)
+            kind, result = "integer", evaluate_integer(network, which, test, runner, done)
     per_sample = result.total_spikes / result.samples
     show.print(f"accuracy  {result.accuracy:.4%}  on {result.samples} test samples of '{task}'")
     show.print(f"spikes    {result.total_spikes:,}  ({per_sample:,.2f} a sample, hidden layers)")
@@ -172,7 +172,7 @@ def evaluate_command(
                 "file": network_file,
                 "task": task,
                 "kind": kind,
-                "backend": backend if kind == "integer" else None,
+                "backend": runner.name if runner else None,
                 "samples": result.samples,
                 "accuracy": result.accuracy,
                 "spikes": result.total_spikes,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +12,27 @@ from brf_deploy.errors import InvalidInput
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.float_reference import run_float
 from brf_deploy.network import IntegerNetwork
-from brf_deploy.task import Samples, Task, correct
-from brf_deploy.trace import Record, Trace
+from brf_deploy.operations import Operations, add_operations
+from brf_deploy.summary import CountingBackend, summarize
+from brf_deploy.task import Samples, Task, correct, matches
+from brf_deploy.trace import Trace
 
 # Words (one array element of every kind) that a chunk of samples may occupy; 16 M keep a run near 100 MB.
 CHUNK_WORDS = 1 << 24
+# Messages in a chunk where nothing else is kept: a second of work, so that the progress bar moves.
+CHUNK_MESSAGES = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """correct: right predictions, (time, samples) or (samples,). spikes: per layer, (samples, neurons)."""
+    """correct: right predictions, (time, samples) or (samples,). spikes: per layer, (samples, neurons).
+
+    operations: of every layer of an integer network and, last, of its readout.
+    """
 
     correct: Bools
     spikes: tuple[npt.NDArray[np.int64], ...]
+    operations: tuple[Operations, ...] = ()
 
     @property
     def accuracy(self) -> float:
@@ -75,15 +82,27 @@ def check_task(network: FloatNetwork | IntegerNetwork, task: Task) -> None:
 
 def score(network: FloatNetwork | IntegerNetwork, task: Task, runs: Iterable[tuple[Samples, Trace]]) -> Evaluation:
     """Accuracy and spike counts of runs over chunks of samples."""
-    right: list[Bools] = []
-    spikes: list[list[npt.NDArray[np.int64]]] = []
-    for samples, trace in runs:
-        right.append(correct(trace.readout, samples.labels, task.decision, network.skip_steps))
-        spikes.append([layer.spikes.sum(axis=0, dtype=np.int64) for layer in trace.layers])
-    if not right:
+    return join_evaluations(
+        task,
+        (
+            Evaluation(
+                correct(trace.readout, samples.labels, task.decision, network.skip_steps),
+                tuple(layer.spikes.sum(axis=0, dtype=np.int64) for layer in trace.layers),
+            )
+            for samples, trace in runs
+        ),
+    )
+
+
+def join_evaluations(task: Task, parts: Iterable[Evaluation]) -> Evaluation:
+    """One evaluation of all samples; refuses none."""
+    found = list(parts)
+    if not found:
         raise InvalidInput(f"task '{task.name}': no sample to evaluate")
     return Evaluation(
-        np.concatenate(right, axis=-1), tuple(np.concatenate(layer) for layer in zip(*spikes, strict=True))
+        np.concatenate([part.correct for part in found], axis=-1),
+        tuple(np.concatenate(layer) for layer in zip(*(part.spikes for part in found), strict=True)),
+        add_operations([part.operations for part in found]),
     )
 
 
@@ -95,7 +114,18 @@ def evaluate_integer(
     done: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
     """Run the integer network on a backend; `done` hears how many samples each chunk finished."""
-    return _evaluate(network, task, samples, partial(backend.run, network, record=Record.SPIKES), done)
+    check_task(network, task)
+    counts = isinstance(backend, CountingBackend)
+    words, limit = (network.inputs, CHUNK_MESSAGES) if counts else (hidden_neurons(network), CHUNK_WORDS)
+
+    def parts() -> Iterator[Evaluation]:
+        for part in chunks(samples, words, limit):
+            found = summarize(backend, network, part.messages, task.decision)
+            right = matches(found.predictions, part.labels, task.decision, network.skip_steps)
+            yield Evaluation(right, found.spikes, found.operations)
+            done(part.count)
+
+    return join_evaluations(task, parts())
 
 
 def evaluate_float(
@@ -106,21 +136,11 @@ def evaluate_float(
     dtype: type[np.floating] = np.float32,
 ) -> Evaluation:
     """Run the float network with numpy, in the precision it was trained in."""
-    return _evaluate(network, task, samples, partial(run_float, network, dtype=dtype), done)
-
-
-def _evaluate(
-    network: FloatNetwork | IntegerNetwork,
-    task: Task,
-    samples: Samples,
-    run: Callable[[npt.NDArray[np.int64]], Trace],
-    done: Callable[[int], None],
-) -> Evaluation:
     check_task(network, task)
 
     def runs() -> Iterator[tuple[Samples, Trace]]:
         for part in chunks(samples, hidden_neurons(network)):
-            yield part, run(part.messages)
+            yield part, run_float(network, part.messages, dtype)
             done(part.count)
 
     return score(network, task, runs())

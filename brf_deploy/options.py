@@ -17,6 +17,12 @@ data_option = click.option(
 
 task_option = click.option("--task", required=True, metavar="NAME", help=f"Task: {', '.join(task_names())}.")
 
+backend_option = click.option(
+    "--backend",
+    metavar="NAME",
+    help="Runs an integer network; `brf-deploy doctor` lists them.  [default: fast where it is built, else reference]",
+)
+
 samples_option = click.option(
     "--samples", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of the split.  [default: all]"
 )

@@ -75,11 +75,16 @@ def load_task(name: str) -> Task:
     return task
 
 
+def check_steps(steps: int, skip_steps: int) -> None:
+    """Refuse a run of which the network skips every step."""
+    if steps <= skip_steps:
+        raise InvalidInput(f"readout: {steps} steps, of which the network skips {skip_steps}; none is left")
+
+
 def predict(readout: npt.NDArray[Any], decision: Decision, skip_steps: int = 0) -> Ints:
     """Classes from a readout (time, batch, outputs): (time - skip, batch) or (batch,); ties go to the lowest class."""
+    check_steps(len(readout), skip_steps)
     kept = readout[skip_steps:]
-    if len(kept) == 0:
-        raise InvalidInput(f"readout: {len(readout)} steps, of which the network skips {skip_steps}; none is left")
     if decision is Decision.EVERY_STEP:
         return np.asarray(kept.argmax(axis=2))
     if decision is Decision.LAST_STEP:
@@ -89,6 +94,11 @@ def predict(readout: npt.NDArray[Any], decision: Decision, skip_steps: int = 0) 
 
 
 def correct(readout: npt.NDArray[Any], labels: Ints, decision: Decision, skip_steps: int = 0) -> npt.NDArray[np.bool_]:
-    """Which predictions equal the label: (time - skip, batch) or (batch,)."""
+    """Which predictions from a readout equal the label: (time - skip, batch) or (batch,)."""
+    return matches(predict(readout, decision, skip_steps), labels, decision, skip_steps)
+
+
+def matches(predictions: Ints, labels: Ints, decision: Decision, skip_steps: int = 0) -> npt.NDArray[np.bool_]:
+    """Which predictions, as `predict` gives them, equal the label."""
     wanted = labels[skip_steps:] if decision is Decision.EVERY_STEP else labels
-    return np.asarray(predict(readout, decision, skip_steps) == wanted)
+    return np.asarray(predictions == wanted)

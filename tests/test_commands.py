@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from float_networks import random_float_network
 
+from brf_deploy.backend import load_backend
 from brf_deploy.cli import main
 from brf_deploy.encoding import Encoding
 from brf_deploy.float_file import load_float_network, save_float_network
@@ -72,7 +73,7 @@ def test_evaluate_takes_float_and_integer_networks(digits):
         run("evaluate", digits / name, "--task", "digits", "--samples", "50", "--json", digits / "result.json")
         results[name] = json.loads((digits / "result.json").read_text())
     assert results["model.safetensors"]["kind"] == "float"
-    assert results["net.nir"]["backend"] == "reference"
+    assert results["net.nir"]["backend"] == load_backend(None).name
     before, after = (result["spikes"] for result in results.values())
     assert abs(after - before) < 0.1 * before
     assert "50000 asked for" in run("evaluate", digits / "net.nir", "--task", "digits", "--samples", "50000", status=2)
@@ -125,7 +126,7 @@ def test_verify_fails_when_the_network_is_another_one(digits, tmp_path):
 
 def test_verify_refuses_what_it_cannot_compare(digits):
     files = (digits / "model.safetensors", digits / "net.nir")
-    assert "backend 'quantum' is unknown; there are: lava" in run("verify", *files, "--backends", "quantum", status=2)
+    assert "backend 'quantum' is unknown; there are: fast, lava" in run("verify", *files, "--backends", "quantum", status=2)
     assert "MODEL and NET are needed" in run("verify", files[0], status=2)
     assert "no such file" in run("verify", files[0], digits / "absent.nir", status=2)
     assert "not a folder kept by" in run("verify", "--case", digits, status=2)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from brf_deploy.options import data_option, samples_option, task_option
+from brf_deploy.options import backend_option, data_option, samples_option, task_option
 from brf_deploy.output import console
 
 EXAMPLES = """\b
@@ -17,15 +17,13 @@ Examples:
 @click.command("simulate", epilog=EXAMPLES)
 @click.argument("net", type=click.Path(path_type=Path))
 @task_option
-@click.option(
-    "--backend", default="reference", show_default=True, metavar="NAME", help="`brf-deploy doctor` lists them."
-)
+@backend_option
 @samples_option
 @click.option("--spikes-only", is_flag=True, help="Leave the states u, v, q out of the trace.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="TRACE.npz")
 @data_option
 def simulate_command(
-    net: Path, task: str, backend: str, samples: int | None, spikes_only: bool, out: Path, data: Path | None
+    net: Path, task: str, backend: str | None, samples: int | None, spikes_only: bool, out: Path, data: Path | None
 ) -> None:
     """Run NET on a backend and keep its trace.
 
@@ -44,7 +42,7 @@ def simulate_command(
     test = first_samples(which.load("test", data_root(data)), samples)
     record = Record.SPIKES if spikes_only else Record.STATES
     parts = []
-    with sample_progress(backend, test.count) as done:
+    with sample_progress(runner.name, test.count) as done:
         for part in chunks(test, hidden_neurons(network)):
             parts.append(runner.run(network, part.messages, record))
             done(part.count)
@@ -53,5 +51,7 @@ def simulate_command(
     accuracy = correct(trace.readout, test.labels, which.decision, network.skip_steps).mean()
     spikes = sum(int(layer.spikes.sum()) for layer in trace.layers)
     show = console()
-    show.print(f"{backend}: {trace.samples} samples, {trace.steps} steps, {spikes:,} spikes, accuracy {accuracy:.4%}")
+    show.print(
+        f"{runner.name}: {trace.samples} samples, {trace.steps} steps, {spikes:,} spikes, accuracy {accuracy:.4%}"
+    )
     show.print(f"wrote {out} ({out.stat().st_size:,} bytes): {', '.join(trace.fields())}")
