@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from brf_training import ALIF, BRF, RF, spike
+from brf_training import ALIF, BHRF, BRF, LIF, RF, spike
 from brf_training.cell_loop import Cell, Integrators, run_sequence
 from brf_training.surrogate import double_gaussian
 
@@ -51,8 +51,9 @@ def test_spike_survives_overflow():
 
 def random_problem(neuron, rng):
     raw = {"omega": rng.uniform(-80, 80, COUNT), "b_offset": rng.uniform(-3, 3, COUNT)}
-    if isinstance(neuron, ALIF):
+    if isinstance(neuron, ALIF | LIF):
         raw = {"tau_mem": rng.normal(20, 5, COUNT), "tau_adp": rng.normal(50, 9, COUNT)}
+        raw = {name: raw[name] for name in neuron.initial}
     weights = rng.normal(0, 40, (COUNT, INPUTS)), rng.normal(0, 40, (COUNT, COUNT))
     readout = rng.normal(20, 5, OUTPUTS), rng.normal(0, 2, (OUTPUTS, COUNT))
     x = rng.integers(0, 2, (STEPS, BATCH, INPUTS)).astype(float)
@@ -63,9 +64,9 @@ def leaves(arrays):
     return [torch.tensor(array, requires_grad=True) for array in arrays]
 
 
-def run(neuron, names, tensors, x):
-    raw, (into, recurrent, tau, weight) = dict(zip(names, tensors[:2], strict=True)), tensors[2:]
-    return run_sequence([Cell(neuron, raw, into, recurrent)], Integrators(tau, weight), x).readout
+def run(neuron, names, tensors, x, engine=None):
+    raw, (into, recurrent, tau, weight) = dict(zip(names, tensors, strict=False)), tensors[len(names) :]
+    return run_sequence([Cell(neuron, raw, into, recurrent)], Integrators(tau, weight), x, engine=engine).readout
 
 
 def adjoint_by_hand(raw, weights, readout, x, upstream, dt=0.01, theta=1.0, gamma=0.9):
@@ -112,12 +113,13 @@ def adjoint_by_hand(raw, weights, readout, x, upstream, dt=0.01, theta=1.0, gamm
     ]
 
 
+@pytest.mark.parametrize("engine", ["loop", "torch", "native"])
 @pytest.mark.parametrize("seed", range(5))
-def test_gradients_through_time_equal_an_adjoint_derived_by_hand(seed):
+def test_gradients_through_time_equal_an_adjoint_derived_by_hand(seed, engine):
     rng = np.random.default_rng(seed)
     raw, weights, readout, x = random_problem(BRF(), rng)
     tensors = leaves([*raw.values(), *weights, *readout])
-    y = run(BRF(), list(raw), tensors, torch.tensor(x))
+    y = run(BRF(), list(raw), tensors, torch.tensor(x), engine)
     upstream = rng.normal(size=y.shape)
     y.backward(torch.tensor(upstream))
     for found, expected in zip(tensors, adjoint_by_hand(raw, weights, readout, x, upstream), strict=True):
@@ -131,11 +133,11 @@ def smooth(x):
     return 0.5 * (1.15 * narrow - 0.30 * wide)
 
 
-@pytest.mark.parametrize("neuron", [BRF(), RF(), ALIF(), BRF(dt=0.005)], ids=repr)
+@pytest.mark.parametrize("neuron", [BRF(), RF(), BHRF(), LIF(), ALIF(), BRF(dt=0.005)], ids=repr)
 def test_gradients_equal_finite_differences_of_a_smooth_spike(neuron, monkeypatch):
     monkeypatch.setattr(f"brf_training.neurons.{neuron.kind}.spike", smooth)
     rng = np.random.default_rng(7)
     raw, weights, readout, x = random_problem(neuron, rng)
     weights = tuple(weight / 10 for weight in weights)
     tensors = leaves([*raw.values(), *weights, *readout])
-    assert torch.autograd.gradcheck(lambda *t: run(neuron, list(raw), t, torch.tensor(x)), tensors, atol=1e-6)
+    assert torch.autograd.gradcheck(lambda *t: run(neuron, list(raw), t, torch.tensor(x), "loop"), tensors, atol=1e-6)

@@ -53,7 +53,7 @@ def test_a_network_returns_readout_counts_and_spikes_on_request():
     assert [tuple(spikes.shape) for spikes in run.spikes] == [(20, 4, 6), (20, 4, 5)]
     assert all(torch.equal(counts, spikes.sum(0)) for counts, spikes in zip(run.spike_counts, run.spikes, strict=True))
     assert run.spike_counts[0].sum() > 0
-    assert not run.spike_counts[0].requires_grad
+    assert run.spike_counts[0].requires_grad  # a loss may weigh them
     assert silent.spikes == ()
     assert torch.equal(silent.readout, run.readout)
 

@@ -9,7 +9,7 @@ import torch
 from brf_deploy.encoding import Encoding
 from brf_deploy.errors import BrfError, InvalidNetwork
 from brf_deploy.float_reference import run_float
-from brf_training import ALIF, BRF, RF, LeakyReadout, RecurrentLayer, RecurrentNetwork, to_float_network
+from brf_training import ALIF, BHRF, BRF, LIF, RF, LeakyReadout, RecurrentLayer, RecurrentNetwork, to_float_network
 from brf_training.cell_loop import Cell, Integrators, run_layer
 from brf_training.neurons import NEURONS
 from brf_training.neurons.brf import p_omega
@@ -83,6 +83,40 @@ def alif_by_hand(x, weight, recurrent, tau_mem, tau_adp, theta=0.01, beta=1.8):
     return np.array(history)
 
 
+def bhrf_by_hand(x, weight, recurrent, omega, b_offset, dt, theta=1.0, gamma=0.9):
+    count = len(omega)
+    u, v, q, z = [0.0] * count, [0.0] * count, [0.0] * count, [0] * count
+    history = []
+    for x_t in x:
+        old_z, rows = list(z), []
+        for i in range(count):
+            current = dot(weight[i], x_t) + dot(recurrent[i], old_z)
+            b = dt / 2 * (omega[i] * omega[i]) + abs(b_offset[i]) + q[i]
+            v[i] = v[i] + u[i] * dt
+            u[i] = u[i] + current * dt - 2 * b * u[i] * dt - omega[i] * omega[i] * v[i] * dt
+            z[i] = 1 if u[i] - theta - q[i] > 0 else 0
+            q[i] = gamma * q[i] + z[i]
+            rows.append((u[i], v[i], q[i], z[i]))
+        history.append(rows)
+    return np.array(history)
+
+
+def lif_by_hand(x, weight, recurrent, tau_mem, theta=1.0):
+    count = len(tau_mem)
+    u, z = [0.0] * count, [0] * count
+    history = []
+    for x_t in x:
+        old_z, rows = list(z), []
+        for i in range(count):
+            alpha = math.exp(-1 / abs(tau_mem[i]))
+            u[i] = alpha * u[i] + (1 - alpha) * (dot(weight[i], x_t) + dot(recurrent[i], old_z))
+            z[i] = 1 if u[i] - theta > 0 else 0
+            u[i] -= z[i] * theta
+            rows.append((u[i], z[i]))
+        history.append(rows)
+    return np.array(history)
+
+
 def states_over_time(cell, x):
     """States (time, batch, neurons, fields) and spikes, stepping the neuron as the cell loop does."""
     parameters = cell.neuron.parameters(cell.raw)
@@ -101,7 +135,8 @@ def resonator_cell(rng, neuron):
         "omega": torch.tensor(rng.uniform(-1, 1, COUNT) * 0.99 / neuron.dt),
         "b_offset": torch.tensor(rng.uniform(-3, 3, COUNT)),
     }
-    return Cell(neuron, raw, dyadic(rng, COUNT, INPUTS), dyadic(rng, COUNT, COUNT))
+    scale = 256.0 if isinstance(neuron, BHRF) else 64.0  # its damping grows with omega squared
+    return Cell(neuron, raw, dyadic(rng, COUNT, INPUTS, scale=scale), dyadic(rng, COUNT, COUNT, scale=scale))
 
 
 def binary(rng, *shape):
@@ -109,7 +144,7 @@ def binary(rng, *shape):
 
 
 @pytest.mark.parametrize("dt", [0.01, 0.004, 0.05])
-@pytest.mark.parametrize(("kind", "by_hand"), [(BRF, brf_by_hand), (RF, rf_by_hand)])
+@pytest.mark.parametrize(("kind", "by_hand"), [(BRF, brf_by_hand), (RF, rf_by_hand), (BHRF, bhrf_by_hand)])
 def test_resonators_equal_the_equations_on_every_bit(kind, by_hand, dt):
     rng = np.random.default_rng(int(1000 * dt))
     cell, x = resonator_cell(rng, kind(dt=dt)), binary(rng, STEPS, BATCH, INPUTS)
@@ -123,19 +158,22 @@ def test_resonators_equal_the_equations_on_every_bit(kind, by_hand, dt):
         assert np.array_equal(spikes[:, sample], expected[..., -1])
 
 
-def test_alif_equals_the_equations():
+@pytest.mark.parametrize(("kind", "by_hand", "scale"), [(ALIF, alif_by_hand, 1), (LIF, lif_by_hand, 8)])
+def test_integrators_equal_the_equations(kind, by_hand, scale):
     rng = np.random.default_rng(5)
     raw = {"tau_mem": torch.tensor(rng.normal(20, 5, COUNT)), "tau_adp": torch.tensor(-rng.normal(50, 9, COUNT))}
-    cell = Cell(ALIF(), raw, dyadic(rng, COUNT, INPUTS, scale=4), dyadic(rng, COUNT, COUNT, scale=1))
+    raw = {name: raw[name] for name in kind.initial}
+    cell = Cell(kind(), raw, dyadic(rng, COUNT, INPUTS, scale=4 * scale), dyadic(rng, COUNT, COUNT, scale=scale))
     x = binary(rng, STEPS, BATCH, INPUTS)
     states, spikes = states_over_time(cell, x)
     assert spikes.sum() > 40
     for sample in range(BATCH):
         arguments = [tensor.tolist() for tensor in (x[:, sample], cell.input_weight, cell.recurrent_weight)]
-        expected = alif_by_hand(*arguments, raw["tau_mem"].tolist(), raw["tau_adp"].tolist())
+        expected = by_hand(*arguments, *(values.tolist() for values in raw.values()))
         assert np.array_equal(spikes[:, sample], expected[..., -1])
         # exp of torch and of libm may differ in the last bit
-        np.testing.assert_allclose(states[:, sample, :, :2], expected[..., :-1], rtol=1e-12, atol=1e-15)
+        kept = expected.shape[-1] - 1
+        np.testing.assert_allclose(states[:, sample, :, :kept], expected[..., :-1], rtol=1e-12, atol=1e-15)
 
 
 def test_leaky_integrator_equals_the_equation():
@@ -147,7 +185,8 @@ def network_of(kind, rng, dtype, layers):
     made, width = [], INPUTS
     for index in range(layers):
         layer = RecurrentLayer.create(kind(), width, COUNT, name=f"layer{index}", generator=torch.manual_seed(index))
-        values = dyadic(rng, COUNT, width).to(dtype), dyadic(rng, COUNT, COUNT).to(dtype)
+        scale = 512.0 if kind is BHRF else 64.0
+        values = tuple(dyadic(rng, COUNT, columns, scale=scale).to(dtype) for columns in (width, COUNT))
         made.append(RecurrentLayer(Cell(kind(), {k: v.to(dtype) for k, v in layer.raw.items()}, *values), layer.name))
         width = COUNT
     tau = torch.tensor(rng.normal(20, 5, OUTPUTS)).to(dtype)
@@ -155,7 +194,7 @@ def network_of(kind, rng, dtype, layers):
 
 
 # The exp of torch and of numpy may differ in the last bit; in float64 that flips no spike, in float32 it could.
-CASES = [(kind, torch.float64) for kind in NEURONS.values()] + [(BRF, torch.float32), (RF, torch.float32)]
+CASES = [(kind, torch.float64) for kind in NEURONS.values()] + [(kind, torch.float32) for kind in (BRF, RF, BHRF)]
 
 
 @pytest.mark.parametrize("layers", [1, 2])

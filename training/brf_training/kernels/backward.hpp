@@ -3,6 +3,8 @@
 
 #include "sequence.hpp"
 
+#include <limits>
+
 namespace brf {
 
 // Gradients of one group of tiles, in one piece, laid out like the rows that the passes work on.
@@ -261,6 +263,16 @@ private:
     std::optional<Buffer<R>> gz_;
 };
 
+// Event-driven sums leave out products with 0. Where a gradient was NaN or infinite those are NaN, for a whole row of
+// weights; the row's other gradients (parameters, alpha), which are sums of dense products, tell.
+template <class R> void poison(const R* sums, int fields, size_t stride, int rows, R* matrix, int columns) {
+    for (int row = 0; row < rows; row++) {
+        bool finite = true;
+        for (int k = 0; k < fields; k++) finite &= bool(std::isfinite(sums[k * stride + row]));
+        if (!finite) std::fill_n(matrix + size_t(row) * columns, columns, std::numeric_limits<R>::quiet_NaN());
+    }
+}
+
 // Writes the sums of all groups into the caller's arrays.
 template <class R> void store_gradients(const Sequence<R>& sequence, const GradientLayout<R>& layout, const R* sums) {
     for (size_t l = 0; l < sequence.layers.size(); l++) {
@@ -270,14 +282,19 @@ template <class R> void store_gradients(const Sequence<R>& sequence, const Gradi
         for (int k = 0; k < layer.dynamics.parameters; k++)
             std::copy_n(sums + part.parameters + size_t(k) * layer.width, layer.neurons,
                         static_cast<R*>(a.g_parameters) + size_t(k) * layer.neurons);
-        untranspose(sums + part.input_rows, layer.inputs, layer.width, static_cast<R*>(a.g_input_weight), layer.neurons);
-        if (layer.recurrent)
-            untranspose(sums + part.recurrent_rows, layer.neurons, layer.width, static_cast<R*>(a.g_recurrent_weight), layer.neurons);
+        auto store = [&](size_t rows, int columns, void* matrix) {
+            untranspose(sums + rows, columns, layer.width, static_cast<R*>(matrix), layer.neurons);
+            poison(sums + part.parameters, layer.dynamics.parameters, size_t(layer.width), layer.neurons,
+                   static_cast<R*>(matrix), columns);
+        };
+        store(part.input_rows, layer.inputs, a.g_input_weight);
+        if (layer.recurrent) store(part.recurrent_rows, layer.neurons, a.g_recurrent_weight);
     }
     const SequenceArguments& a = sequence.arguments;
     if (!sequence.outputs) return;
     const int neurons = sequence.layers.back().neurons;
     untranspose(sums + layout.readout_rows, neurons, sequence.readout_width, static_cast<R*>(a.g_readout_weight), a.outputs);
+    poison(sums + layout.alpha, 1, 0, a.outputs, static_cast<R*>(a.g_readout_weight), neurons);
     std::copy_n(sums + layout.alpha, a.outputs, static_cast<R*>(a.g_alpha));
 }
 

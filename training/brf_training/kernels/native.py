@@ -92,6 +92,13 @@ class NativeEngine:
         """One native call."""
         return self.call(problem).backward(readout, tape[0], upstream, inputs)
 
+    def product_rate(self, rows: int, depth: int, width: int) -> float:
+        """GFLOP/s of the backward pass's dense product on one thread, at best: what a benchmark compares with."""
+        rate = load_native(STEM, VERSION, self.level).brf_training_product_rate
+        rate.restype = ctypes.c_double
+        repeats = max(1, 20_000_000 // (rows * depth * width))
+        return max(float(rate(rows, depth, width, repeats)) for _ in range(20))
+
     def call(self, problem: Problem) -> "_Call":
         """The problem as the library takes it."""
         library = load_native(STEM, VERSION, self.level)

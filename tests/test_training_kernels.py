@@ -1,0 +1,387 @@
+"""The engines against autograd through the plain loop: every neuron, shape and way into a run, in float64."""
+
+import pytest
+import torch
+from kernel_problems import Network, gradients, outcomes, relative
+
+from brf_deploy.errors import InvalidInput, Unavailable, Unsupported
+from brf_training import Loss, Objective
+from brf_training.cell_loop import run_layer, run_sequence
+from brf_training.kernels.choice import ENGINES
+from brf_training.kernels.events import Events
+from brf_training.kernels.manual import ManualEngine
+from brf_training.kernels.native import NativeEngine
+from brf_training.neurons import NEURONS
+
+EXACT = 1e-12  # float64: rounding of sums in another order, over some tens of steps
+
+try:
+    from brf_deploy.native_library import load_native
+    from brf_training.kernels.native import STEM, VERSION
+
+    LEVELS = list(range(2, max(2, load_native(STEM, VERSION).brf_cpu_level()) + 1))
+except Unavailable:
+    LEVELS = []
+native = pytest.mark.skipif(not LEVELS, reason="no native library: no C++ compiler when this was installed")
+
+ALL = [
+    pytest.param(ManualEngine(chunk=7), id="torch-7"),
+    pytest.param(ManualEngine(), id="torch"),
+    *(pytest.param(NativeEngine(level=level), id=f"native-v{level}", marks=native) for level in (LEVELS or [2])),
+    pytest.param(NativeEngine(tile=3, interval=7, threads=2), id="native-tile-3-interval-7", marks=native),
+    pytest.param(NativeEngine(tile=64, interval=1000), id="native-one-tile", marks=native),
+]
+BOTH = [pytest.param("torch", id="torch"), pytest.param("native", id="native", marks=native)]
+
+
+def assert_equal_to_the_loop(network, inputs, engine, leaves=None, **options):
+    leaves = network.leaves if leaves is None else leaves
+    options = {"keep_spikes": True, **options}
+    expected, found = (network.run(inputs, name, **options) for name in ("loop", engine))
+    assert [a.shape for a in outcomes(found)] == [b.shape for b in outcomes(expected)]
+    assert relative(outcomes(found), outcomes(expected)) < EXACT
+    assert relative(gradients(found, leaves), gradients(expected, leaves)) < EXACT
+    return found
+
+
+@pytest.mark.parametrize("engine", ALL)
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_every_neuron(kind, engine):
+    network = Network(kind)
+    found = assert_equal_to_the_loop(network, network.sequence(), engine)
+    assert 0.05 < found.spikes[0].mean() < 0.8
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_several_layers(kind, engine):
+    network = Network(kind, neurons=(20, 17, 5), seed=1)
+    found = assert_equal_to_the_loop(network, network.sequence(), engine)
+    assert all(spikes.any() for spikes in found.spikes)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (1, 4), (30, 1), (57, 19), (3, 0)])
+def test_sizes(steps, batch, engine):
+    network = Network(neurons=(33, 7))
+    assert_equal_to_the_loop(network, network.sequence(steps, batch), engine)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize(("inputs", "count", "outputs"), [(1, 1, 1), (40, 64, 17), (5, 130, 3)])
+def test_widths(inputs, count, outputs, engine):
+    network = Network(inputs=inputs, neurons=(count,), outputs=outputs)
+    assert_equal_to_the_loop(network, network.sequence(20), engine)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_feed_forward(kind, engine):
+    network = Network(kind, neurons=(8, 6), recurrent=False)
+    assert_equal_to_the_loop(network, network.sequence(), engine)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_silence(kind, engine):
+    network = Network(kind, gain=1e-3)
+    found = assert_equal_to_the_loop(network, network.sequence().abs(), engine)
+    assert kind == "alif" or not found.spikes[0].any()  # its threshold at rest is close to 0
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_every_neuron_fires(kind, engine):
+    network = Network(kind)
+    with torch.no_grad():
+        for cell in network.cells:
+            cell.input_weight.fill_(1e5)
+            cell.recurrent_weight.abs_()
+    found = assert_equal_to_the_loop(network, torch.ones(6, 5, 3, dtype=torch.float64), engine)
+    assert found.spikes[0][:2].all()
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_gradients_of_the_inputs(engine):
+    network = Network(inputs=21, neurons=(12, 5))
+    inputs = network.sequence().requires_grad_()
+    assert_equal_to_the_loop(network, inputs, engine, [*network.leaves, inputs])
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_inputs_and_weights_that_are_not_contiguous(engine):
+    network = Network(inputs=4)
+    network.cells[0] = network.cells[0]._replace(input_weight=network.leaf(network.normal(4, 9)).T)
+    leaves = [leaf for leaf in network.leaves if leaf.shape != (9, 4)]
+    inputs = network.sequence(30, 8).transpose(0, 1)[::2].transpose(0, 1)
+    assert not inputs.is_contiguous()
+    assert_equal_to_the_loop(network, inputs, engine, leaves)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_events_equal_the_dense_sequence(engine):
+    network = Network(inputs=50)
+    dense = network.sequence(density=0.1)
+    dense[:, 1] = 0
+    events = Events.of(dense)
+    assert torch.equal(events.dense(), dense)
+    expected, found = network.run(dense, engine, keep_spikes=True), network.run(events, engine, keep_spikes=True)
+    assert relative(outcomes(found), outcomes(expected)) < EXACT
+    assert relative(gradients(found, network.leaves), gradients(expected, network.leaves)) < EXACT
+    assert_equal_to_the_loop(network, events, engine)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_a_sequence_in_two_parts_equals_the_whole(kind, engine):
+    network = Network(kind, neurons=(9, 6))
+    inputs = network.sequence(30)
+    whole = network.run(inputs, "loop")
+    first = network.run(inputs[:11], engine)
+    second = network.run(inputs[11:], engine, carry=first.carry)
+    readout = torch.cat([first.readout, second.readout])
+    weight = torch.randn(readout.shape, generator=network.generator, dtype=readout.dtype)
+    assert relative([readout], [whole.readout]) < EXACT
+    found, expected = (torch.autograd.grad((y * weight).sum(), network.leaves) for y in (readout, whole.readout))
+    assert relative(found, expected) < EXACT
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_truncated_backpropagation(engine):
+    network = Network(neurons=(9, 6))
+    inputs = network.sequence(30)
+
+    def truncated(name):
+        first = network.run(inputs[:11], name)
+        second = network.run(inputs[11:], name, carry=first.carry.detach())
+        return torch.autograd.grad(second.readout.square().sum(), network.leaves)
+
+    assert relative(truncated(engine), truncated("loop")) < EXACT
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("loss", ["last", "every", "skipped", "counts", "masked"])
+def test_losses(loss, engine):
+    network = Network()
+    inputs, labels = network.sequence(25, 6), torch.tensor([0, 1, 2, 3, 0, 1])
+    mask = (torch.rand(9, 9, generator=network.generator) < 0.5).double()
+
+    def value(name):
+        cells = network.cells
+        if loss == "masked":
+            cells = [cells[0]._replace(recurrent_weight=cells[0].recurrent_weight * mask)]
+        run = run_sequence(cells, network.integrators, inputs, engine=name)
+        if loss == "counts":
+            return (run.spike_counts[0].mean(0) - 3).square().sum() + run.readout.sum()
+        chosen = Loss.LAST_STEP if loss == "last" else Loss.EVERY_STEP_SUM
+        return Objective(chosen, 10 if loss == "skipped" else 0)(run.readout, labels)
+
+    found, expected = (torch.autograd.grad(value(name), network.leaves) for name in (engine, "loop"))
+    assert relative(found, expected) < EXACT
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_gradcheck_of_what_is_smooth(engine):
+    """A silent network is smooth in its readout's start, so that finite differences see what backpropagation sees."""
+    network = Network(gain=1e-3)
+    first = network.run(network.sequence(5), "loop").carry.detach()
+    start, inputs = first.readout.requires_grad_(), network.sequence(6)
+
+    def last(y, tau):
+        integrators = network.integrators._replace(tau=tau)
+        carry = type(first)(first.states, first.spikes, y)
+        return run_sequence(network.cells, integrators, inputs, carry=carry, engine=engine).readout
+
+    assert torch.autograd.gradcheck(last, (start, network.integrators.tau))
+
+
+@native
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_bits_do_not_depend_on_threads_or_run(dtype):
+    network = Network(inputs=7, neurons=(40, 20), dtype=dtype)
+    inputs = network.sequence(50, 37)
+    results = []
+    for threads in (1, 2, 2, 5):
+        run = network.run(inputs, NativeEngine(threads=threads), keep_spikes=True)
+        results.append([*outcomes(run), *gradients(run, network.leaves)])
+    assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_float32_within_rounding_where_no_spike_flips(kind, engine):
+    network = Network(kind, dtype=torch.float32, neurons=(20,))
+    inputs = network.sequence(60, 8)
+    expected, found = (network.run(inputs, name, keep_spikes=True) for name in ("loop", engine))
+    assert torch.equal(found.spikes[0], expected.spikes[0])
+    assert relative(outcomes(found), outcomes(expected)) < 1e-5
+    assert relative(gradients(found, network.leaves), gradients(expected, network.leaves)) < 1e-4
+
+
+@native
+def test_the_caller_keeps_its_denormals():
+    network = Network(dtype=torch.float32)
+    gradients(network.run(network.sequence(), "native", keep_spikes=True), network.leaves)
+    assert torch.tensor([1e-40]).mul(0.5).item() > 0
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_without_gradients_nothing_is_kept(engine):
+    network = Network()
+    inputs = network.sequence()
+    with torch.no_grad():
+        found = network.run(inputs, engine)
+    assert not found.readout.requires_grad
+    assert relative([found.readout], [network.run(inputs, "loop").readout]) < EXACT
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_a_layer_alone(engine):
+    network = Network(inputs=5)
+    inputs = network.sequence().requires_grad_()
+    leaves = [inputs, *network.leaves[:4]]
+    found, expected = (run_layer(network.cells[0], inputs, name) for name in (engine, "loop"))
+    assert torch.equal(found, expected)
+    weight = torch.randn(found.shape, generator=network.generator, dtype=found.dtype)
+    assert relative(*(torch.autograd.grad((z * weight).sum(), leaves) for z in (found, expected))) < EXACT
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_a_second_derivative_is_refused(engine):
+    network = Network()
+    loss = network.run(network.sequence(), engine).readout.square().sum()
+    (gradient,) = torch.autograd.grad(loss, network.leaves[:1], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_a_weight_changed_in_place_before_the_backward_pass_is_refused(engine):
+    network = Network()
+    run = network.run(network.sequence(), engine)
+    with torch.no_grad():
+        network.cells[0].recurrent_weight.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        run.readout.sum().backward()
+
+
+def chosen(network, inputs, monkeypatch):
+    """The engine that runs where none is asked for."""
+    used = []
+    for engine in ENGINES.values():
+        forward = type(engine).forward
+
+        def watched(self, *arguments, forward=forward, **options):
+            used.append(self.name)
+            return forward(self, *arguments, **options)
+
+        monkeypatch.setattr(type(engine), "forward", watched)
+    run = network.run(inputs, None)
+    return (used or ["loop"])[0], run
+
+
+@native
+def test_the_native_engine_is_the_default(monkeypatch):
+    network = Network()
+    assert chosen(network, network.sequence(), monkeypatch)[0] == "native"
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_other_real_types_fall_back(dtype, monkeypatch):
+    network = Network(dtype=dtype)
+    inputs = network.sequence()
+    with pytest.raises(Unsupported, match=r"engine 'native' cannot run this: (torch\..* found|native library)"):
+        network.run(inputs, "native")
+    name, run = chosen(network, inputs, monkeypatch)
+    assert (name, run.readout.dtype) == ("torch", dtype)
+
+
+def test_mixed_types_are_left_to_torch():
+    network = Network()
+    for engine in ("native", "torch"):
+        with pytest.raises(Unsupported):
+            network.run(network.sequence().float(), engine)
+    with pytest.raises(RuntimeError, match="dtype"):
+        network.run(network.sequence().float(), None)
+
+
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("place", ["input_weight", "recurrent_weight"])
+def test_poisoned_weights_fall_back_to_what_torch_makes_of_them(place, poison, monkeypatch):
+    network = Network()
+    inputs = network.sequence()
+    with torch.no_grad():
+        getattr(network.cells[0], place)[2, 1] = poison
+    if LEVELS:
+        with pytest.raises(Unsupported, match="NaN, infinite or so large"):
+            network.run(inputs, "native")
+    name, run = chosen(network, inputs, monkeypatch)
+    assert name == "torch"
+    torch.testing.assert_close(run.readout, network.run(inputs, "loop").readout, equal_nan=True)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf, -torch.inf, 1e300])
+@pytest.mark.parametrize("kind", list(NEURONS))
+def test_poisoned_inputs_poison_the_same_samples(kind, poison, engine):
+    network = Network(kind)
+    inputs = network.sequence()
+    inputs[3, 2, 1] = poison
+    found, expected = (network.run(inputs, name, keep_spikes=True) for name in (engine, "loop"))
+    torch.testing.assert_close(found.readout, expected.readout, equal_nan=True)
+    assert torch.equal(found.spikes[0], expected.spikes[0])
+    poisoned, wanted = (torch.autograd.grad(run.readout.sum(), network.leaves) for run in (found, expected))
+    assert all(torch.equal(a.isfinite(), b.isfinite()) for a, b in zip(poisoned, wanted, strict=True))
+
+
+def test_a_neuron_without_adjoint_or_kernel_goes_through_the_loop(monkeypatch):
+    brf = NEURONS["brf"]
+
+    class Other(brf):
+        kind = "other"
+        adjoint = brf.__mro__[1].adjoint
+
+    network = Network()
+    network.cells[0] = network.cells[0]._replace(neuron=Other())
+    inputs = network.sequence()
+    for engine, reason in (("torch", "other neurons have no adjoint"), ("native", "other neurons|native library")):
+        with pytest.raises(Unsupported, match=reason):
+            network.run(inputs, engine)
+    name, run = chosen(network, inputs, monkeypatch)
+    assert name == "loop"
+    run.readout.sum().backward()
+    x = torch.zeros(1, 9)
+    with pytest.raises(Unsupported, match="other neurons have no adjoint"):
+        Other().adjoint(x, None, x, None, None, None)
+
+
+def test_an_unknown_engine_is_refused():
+    network = Network()
+    with pytest.raises(InvalidInput, match="engine 'cuda' is unknown; there are native, torch, loop"):
+        network.run(network.sequence(), "cuda")
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"channels": torch.zeros(2, dtype=torch.int64)}, "int64 and int32 needed"),
+    ({"begin": torch.tensor([0, 2])}, r"begin \(2,\)"),
+    ({"begin": torch.tensor([0, 2, 1, 2, 2])}, "does not rise"),
+    ({"channels": torch.tensor([0, 3], dtype=torch.int32)}, "channels 0..3 found, the sequence has 3"),
+])  # fmt: skip
+def test_events_that_do_not_fit_are_refused(changes, message):
+    good = {
+        "begin": torch.tensor([0, 1, 1, 2, 2]),
+        "channels": torch.tensor([0, 2], dtype=torch.int32),
+        "values": torch.ones(2),
+        "steps": 2, "batch": 2, "inputs": 3,
+    }  # fmt: skip
+    assert Events(**good).dense().tolist() == [[[1, 0, 0], [0, 0, 0]], [[0, 0, 1], [0, 0, 0]]]
+    with pytest.raises(InvalidInput, match=message):
+        Events(**{**good, **changes})
+
+
+def test_events_of_another_shape_are_refused():
+    with pytest.raises(InvalidInput, match=r"shape \(3,\) found, expected \(time, batch, inputs\)"):
+        Events.of(torch.zeros(3))
+    network = Network(inputs=4)
+    with pytest.raises(InvalidInput, match=r"expected \(time, batch, 4\)"):
+        network.run(Events.of(torch.ones(2, 2, 3)), None)
