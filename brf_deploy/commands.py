@@ -165,6 +165,9 @@ def evaluate_command(
     per_sample = result.total_spikes / result.samples
     show.print(f"accuracy  {result.accuracy:.4%}  on {result.samples} test samples of '{task}'")
     show.print(f"spikes    {result.total_spikes:,}  ({per_sample:,.2f} a sample, hidden layers)")
+    synaptic = sum(part.synaptic_operations for part in result.operations)
+    if result.operations:
+        show.print(f"synaptic  {synaptic:,} operations  ({synaptic / result.samples:,.0f} a sample, with fan-out)")
     if json_file is not None:
         write_json(
             json_file,
@@ -177,5 +180,6 @@ def evaluate_command(
                 "accuracy": result.accuracy,
                 "spikes": result.total_spikes,
                 "spikes_per_sample": per_sample,
+                "synaptic_operations": synaptic if result.operations else None,
             },
         )

@@ -74,6 +74,8 @@ def test_evaluate_takes_float_and_integer_networks(digits):
         results[name] = json.loads((digits / "result.json").read_text())
     assert results["model.safetensors"]["kind"] == "float"
     assert results["net.nir"]["backend"] == load_backend(None).name
+    assert results["model.safetensors"]["synaptic_operations"] is None
+    assert results["net.nir"]["synaptic_operations"] > 12 * results["net.nir"]["spikes"]
     before, after = (result["spikes"] for result in results.values())
     assert abs(after - before) < 0.1 * before
     assert "50000 asked for" in run("evaluate", digits / "net.nir", "--task", "digits", "--samples", "50000", status=2)

@@ -1,6 +1,10 @@
 """The fast backend against the reference, on every spike and state, for every build that this processor runs."""
 
+import ctypes
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from networks import integer_networks, messages_for, random_network
 from brf_deploy.network import Synapses
 from brf_deploy.reference import REFERENCE
 from brf_deploy.trace import Record
+from brf_hardware.fast import native
 from brf_hardware.fast.backend import FAST, FastBackend
 from brf_hardware.fast.plan import sum_bytes, weight_bytes
 
@@ -67,9 +72,10 @@ def test_equal_in_saturation_with_the_widest_states(monkeypatch, level):
 
 @pytest.mark.parametrize(("steps", "batch"), [(1, 1), (0, 2), (3, 0), (0, 0)])
 def test_short_and_empty_runs(steps, batch):
-    network = random_network(1, inputs=1, neurons=(1, 2), outputs=1)
-    messages = messages_for(network, steps, batch)
-    assert_equal(FAST.run(network, messages), REFERENCE.run(network, messages))
+    for inputs in (1, 0):
+        network = random_network(1, inputs=inputs, neurons=(1, 2), outputs=1)
+        messages = messages_for(network, steps, batch)
+        assert_equal(FAST.run(network, messages), REFERENCE.run(network, messages))
 
 
 def test_permuted_time_spikes_only_and_strange_memory_layouts():
@@ -128,3 +134,20 @@ def test_threads_change_nothing():
     first = FastBackend(1).run(network, messages)
     for threads in (2, 3, 16):
         assert_equal(FastBackend(threads).run(network, messages), first)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: it compiles the engine's plain code")
+def test_the_code_for_other_processors_is_equal(monkeypatch, tmp_path):
+    """Compiled without SSE4.1, the engine takes the path that it takes on Arm."""
+    source, library = Path(native.__file__).with_name("engine.cpp"), tmp_path / "engine.so"
+    options = ["-std=c++17", "-O1", "-shared", "-fPIC", "-pthread"]
+    machine = subprocess.run(["g++", "-dumpmachine"], capture_output=True, text=True, check=True).stdout
+    options += ["-march=x86-64"] if machine.startswith("x86_64") else []
+    subprocess.run(["g++", *options, "-o", str(library), str(source)], check=True, timeout=120)
+    plain = ctypes.CDLL(str(library))
+    monkeypatch.setattr(native, "engine", lambda: plain)
+    for seed in range(6):
+        network = random_network(seed, neurons=(150, 20), maximum=255, full_scale=255, weight_bits=[8, 16][seed % 2])
+        messages = messages_for(network, 20, 2, seed)
+        assert_equal(FAST.run(network, messages), REFERENCE.run(network, messages))

@@ -6,23 +6,23 @@
 
 namespace brf {
 
-constexpr int64_t kPadding = 16;  // neurons and targets come in whole groups of this many; plan.py pads likewise
+constexpr int64_t PADDING = 16;  // neurons and targets come in whole groups of this many; plan.py pads likewise
 
 inline int64_t whole(int64_t count, int64_t group) { return (count + group - 1) / group * group; }
 
 template <class T>
 class Aligned {  // zeros that begin on a cache line
   public:
-    explicit Aligned(int64_t count) : memory_(count * sizeof(T) + kLine) {
+    explicit Aligned(int64_t count) : memory_(count * sizeof(T) + LINE) {
         const auto address = reinterpret_cast<uintptr_t>(memory_.data());
-        data_ = reinterpret_cast<T*>((address + kLine - 1) / kLine * kLine);
+        data_ = reinterpret_cast<T*>((address + LINE - 1) / LINE * LINE);
     }
     Aligned(const Aligned&) = delete;
     operator T*() { return data_; }
     operator const T*() const { return data_; }
 
   private:
-    static constexpr uintptr_t kLine = 64;
+    static constexpr uintptr_t LINE = 64;
     std::vector<unsigned char> memory_;
     T* data_;
 };

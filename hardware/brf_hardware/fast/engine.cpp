@@ -6,9 +6,9 @@
 #include "engine.hpp"
 
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <new>
-#include <system_error>
 #include <thread>
 
 #include "resonators.hpp"
@@ -87,10 +87,12 @@ void run_all(const Network& network, const Run& run, int64_t threads, std::atomi
             exhausted = true;
         }
     };
+    const int64_t wanted = std::min(threads, run.samples) - 1;
     std::vector<std::thread> others;
+    others.reserve(std::max<int64_t>(wanted, 0));
     try {
-        for (int64_t i = 1; i < std::min(threads, run.samples); ++i) others.emplace_back(work);
-    } catch (const std::system_error&) {
+        for (int64_t i = 0; i < wanted; ++i) others.emplace_back(work);
+    } catch (const std::exception&) {
     }
     work();
     for (std::thread& other : others) other.join();
@@ -103,6 +105,10 @@ int32_t brf_engine_version() { return 1; }
 
 int32_t brf_engine_run(const brf::Network* network, const brf::Run* run, int64_t threads) {
     std::atomic<bool> exhausted{false};
-    brf::run_all(*network, *run, threads, exhausted);
+    try {
+        brf::run_all(*network, *run, threads, exhausted);
+    } catch (const std::bad_alloc&) {
+        exhausted = true;
+    }
     return exhausted ? 1 : 0;
 }

@@ -12,7 +12,7 @@
 
 struct Lanes {
     __m512d value;
-    static constexpr int kCount = 8;
+    static constexpr int COUNT = 8;
 
     static Lanes all(double each) { return {_mm512_set1_pd(each)}; }
     static Lanes load(const double* from) { return {_mm512_load_pd(from)}; }
@@ -43,7 +43,7 @@ inline Lanes where_above(Lanes a, Lanes b, Lanes term) {
 
 struct Lanes {
     __m256d value;
-    static constexpr int kCount = 4;
+    static constexpr int COUNT = 4;
 
     static Lanes all(double each) { return {_mm256_set1_pd(each)}; }
     static Lanes load(const double* from) { return {_mm256_load_pd(from)}; }
@@ -74,7 +74,7 @@ inline Lanes where_above(Lanes a, Lanes b, Lanes term) {
 
 struct Lanes {
     __m128d value;
-    static constexpr int kCount = 2;
+    static constexpr int COUNT = 2;
 
     static Lanes all(double each) { return {_mm_set1_pd(each)}; }
     static Lanes load(const double* from) { return {_mm_load_pd(from)}; }
@@ -101,7 +101,7 @@ inline Lanes where_above(Lanes a, Lanes b, Lanes term) {
 
 struct Lanes {
     double value;
-    static constexpr int kCount = 1;
+    static constexpr int COUNT = 1;
 
     static Lanes all(double each) { return {each}; }
     template <class T>
@@ -124,7 +124,7 @@ inline Lanes where_above(Lanes a, Lanes b, Lanes term) { return {a.value > b.val
 #endif
 
 inline double largest(Lanes a) {
-    alignas(64) double each[Lanes::kCount];
+    alignas(64) double each[Lanes::COUNT];
     a.store(each);
     double found = each[0];
     for (double one : each) found = one > found ? one : found;

@@ -16,7 +16,7 @@ class Resonators {
   public:
     Resonators(const Layer& layer, double limit)
         : layer_(layer), limit_(limit), size_(layer.input.targets), u_(size_), v_(size_), q_(size_), x_(size_),
-          sums_(size_), fired_(whole(size_, 64) / kPadding), spikes_(size_) {}
+          sums_(size_), fired_(whole(size_, 64) / PADDING), spikes_(size_) {}
 
     const Events& spikes() const { return spikes_; }
 
@@ -83,10 +83,10 @@ class Resonators {
         const double *const keeps = layer_.keep, *const rotations = layer_.rotation, *const x = x_;
         double *const us = u_, *const vs = v_, *const qs = q_;
         Lanes peak = Lanes::all(0.0);
-        for (int64_t first = 0; first < size_; first += kPadding) {
+        for (int64_t first = 0; first < size_; first += PADDING) {
             uint32_t fired = 0;
 #pragma GCC unroll 16
-            for (int64_t k = 0; k < kPadding; k += Lanes::kCount) {
+            for (int64_t k = 0; k < PADDING; k += Lanes::COUNT) {
                 const int64_t i = first + k;
                 const Lanes u = Lanes::load(us + i), v = Lanes::load(vs + i), q = Lanes::load(qs + i);
                 const Lanes w = Lanes::load(rotations + i), bar = threshold + q;
@@ -100,7 +100,7 @@ class Resonators {
                 fired |= above(new_u, bar) << k;
                 peak = larger(peak, larger(magnitude(new_u), magnitude(new_v)));
             }
-            fired_[first / kPadding] = static_cast<uint16_t>(fired);
+            fired_[first / PADDING] = static_cast<uint16_t>(fired);
         }
         peak_ = largest(peak);
     }
@@ -109,7 +109,7 @@ class Resonators {
         int64_t count = 0;
         for (int64_t first = 0; first < size_; first += 64) {
             uint64_t word;
-            std::memcpy(&word, fired_ + first / kPadding, sizeof word);
+            std::memcpy(&word, fired_ + first / PADDING, sizeof word);
             for (; word != 0; word &= word - 1) {
                 spikes_.source[count++] = static_cast<int32_t>(first + __builtin_ctzll(word));
             }
@@ -143,7 +143,7 @@ class Integrators {
     void step(const Events& spikes) {
         deliver(network_.readout, spikes, sums_, x_, false);
         const Lanes low = Lanes::all(-network_.limit), high = Lanes::all(network_.limit);
-        for (int64_t i = 0; i < size_; i += Lanes::kCount) {
+        for (int64_t i = 0; i < size_; i += Lanes::COUNT) {
             const Lanes kept = toward_zero(Lanes::load(network_.alpha + i) * Lanes::load(y_ + i));
             clip(kept + Lanes::load(x_ + i), low, high).store(y_ + i);
         }

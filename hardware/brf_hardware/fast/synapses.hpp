@@ -7,10 +7,10 @@
 
 namespace brf {
 
-// kPadding numbers; may lie anywhere in an array of plain numbers.
+// PADDING numbers; may lie anywhere in an array of plain numbers.
 template <class T>
 struct GroupOf {
-    typedef T type __attribute__((vector_size(kPadding * sizeof(T)), aligned(16), may_alias));
+    typedef T type __attribute__((vector_size(PADDING * sizeof(T)), aligned(16), may_alias));
 };
 template <class T>
 using Group = typename GroupOf<T>::type;
@@ -26,52 +26,52 @@ inline void widen(const Group<Weight>& weights, Group<Sum>& wide) {
     wide = __builtin_convertvector(weights, Group<Sum>);
 }
 
-// Sums over events of kGroups groups of targets, which stay in registers.
-template <class Weight, class Sum, bool kGraded, int kGroups>
+// Sums over events of GROUPS groups of targets, which stay in registers.
+template <class Weight, class Sum, bool GRADED, int GROUPS>
 inline void sum_groups(const Weight* weight, int64_t stride, const Events& events, Sum* sums) {
-    Group<Sum> total[kGroups] = {};
+    Group<Sum> total[GROUPS] = {};
     for (int64_t e = 0; e < events.count; ++e) {
         const auto* row = reinterpret_cast<const Group<Weight>*>(weight + events.source[e] * stride);
 #pragma GCC unroll 8
-        for (int k = 0; k < kGroups; ++k) {
+        for (int k = 0; k < GROUPS; ++k) {
             Group<Sum> wide;
             widen<Weight, Sum>(row[k], wide);
-            total[k] += kGraded ? wide * static_cast<Sum>(events.message[e]) : wide;
+            total[k] += GRADED ? wide * static_cast<Sum>(events.message[e]) : wide;
         }
     }
 #pragma GCC unroll 8
-    for (int k = 0; k < kGroups; ++k) reinterpret_cast<Group<Sum>*>(sums)[k] = total[k];
+    for (int k = 0; k < GROUPS; ++k) reinterpret_cast<Group<Sum>*>(sums)[k] = total[k];
 }
 
-// x = or, with kAdd, += scale * sums.
-template <bool kAdd, class Sum>
+// x = or, with ADD, += scale * sums.
+template <bool ADD, class Sum>
 inline void scale_sums(int64_t count, const double* scale, const Sum* sums, double* x) {
-    for (int64_t i = 0; i < count; i += Lanes::kCount) {
+    for (int64_t i = 0; i < count; i += Lanes::COUNT) {
         const Lanes term = Lanes::load(scale + i) * Lanes::load(sums + i);
-        (kAdd ? Lanes::load(x + i) + term : term).store(x + i);
+        (ADD ? Lanes::load(x + i) + term : term).store(x + i);
     }
 }
 
-template <class Weight, class Sum, bool kGraded>
+template <class Weight, class Sum, bool GRADED>
 void deliver_in(const Synapses& synapses, const Events& events, Sum* sums, double* x, bool add) {
     const Weight* weight = static_cast<const Weight*>(synapses.weight);
     const int64_t targets = synapses.targets;
     int64_t i = 0;
-    for (; i + 8 * kPadding <= targets; i += 8 * kPadding) {
-        sum_groups<Weight, Sum, kGraded, 8>(weight + i, targets, events, sums + i);
+    for (; i + 8 * PADDING <= targets; i += 8 * PADDING) {
+        sum_groups<Weight, Sum, GRADED, 8>(weight + i, targets, events, sums + i);
     }
-    for (; i < targets; i += kPadding) {
-        sum_groups<Weight, Sum, kGraded, 1>(weight + i, targets, events, sums + i);
+    for (; i < targets; i += PADDING) {
+        sum_groups<Weight, Sum, GRADED, 1>(weight + i, targets, events, sums + i);
     }
     add ? scale_sums<true>(targets, synapses.scale, sums, x) : scale_sums<false>(targets, synapses.scale, sums, x);
 }
 
-template <class Weight, bool kGraded>
+template <class Weight, bool GRADED>
 void deliver_in_words(const Synapses& synapses, const Events& events, void* sums, double* x, bool add) {
     switch (synapses.sum_bytes) {
-        case 2: return deliver_in<Weight, int16_t, kGraded>(synapses, events, static_cast<int16_t*>(sums), x, add);
-        case 4: return deliver_in<Weight, int32_t, kGraded>(synapses, events, static_cast<int32_t*>(sums), x, add);
-        default: return deliver_in<Weight, double, kGraded>(synapses, events, static_cast<double*>(sums), x, add);
+        case 2: return deliver_in<Weight, int16_t, GRADED>(synapses, events, static_cast<int16_t*>(sums), x, add);
+        case 4: return deliver_in<Weight, int32_t, GRADED>(synapses, events, static_cast<int32_t*>(sums), x, add);
+        default: return deliver_in<Weight, double, GRADED>(synapses, events, static_cast<double*>(sums), x, add);
     }
 }
 
