@@ -1,0 +1,235 @@
+"""How fast the integer network runs: the fast backend against numpy, torch and Lava, and over all of S-MNIST.
+
+Neuron-steps a second at spike rates near 5 % and 20 %, at batch 1 and 64, on one and two threads; Lava's cost of a
+step without its start-up, from runs of two lengths; accuracy, spikes and time of all 10,000 test images. Cases are
+interleaved, medians are shown. Run: python benchmarks/integer_speed.py --data DIR [--out benchmarks/results]
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+from integer_figures import image_table, lava_table, plot, speed_table
+from integer_workloads import Workload, at_rate, published_smnist, spike_rate
+from rich.console import Console
+
+from brf_deploy.arrays import Ints
+from brf_deploy.backend import Backend
+from brf_deploy.data_directory import data_root
+from brf_deploy.errors import MissingData
+from brf_deploy.evaluation import evaluate_float, evaluate_integer
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.options import data_option
+from brf_deploy.output import console
+from brf_deploy.progress import spinner
+from brf_deploy.reference import REFERENCE
+from brf_deploy.task import load_task
+from brf_deploy.trace import Record, Trace
+from brf_hardware.fast.backend import FAST, FastBackend
+from brf_hardware.fast.native import LEVEL, engine
+from brf_hardware.lava.backend import LAVA, LAVA_PROCESSES
+from brf_hardware.torch_backend import TORCH
+
+OUT = Path(__file__).parent / "results"
+RATES = (0.05, 0.20)
+BATCHES = (1, 64)
+# 10,000 images by docs/arithmetic.md section 5: accuracy in %, spikes a sample.
+EXPECTED = {"float": (99.15, 16100.2), "integer": (99.05, 16099.5)}
+SHORT, LONG = 64, 784  # steps of the two runs of Lava whose difference is the cost of a step
+
+
+class OlderProcessor(FastBackend):
+    """The fast backend on one thread, in the build for processors of a lower x86-64 level."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(threads=1)
+        self.level = level
+
+    def run(self, network: IntegerNetwork, inputs: Ints, record: Record = Record.STATES) -> Trace:
+        """As `FastBackend` does."""
+        os.environ[LEVEL] = str(self.level)
+        try:
+            return super().run(network, inputs, record)
+        finally:
+            del os.environ[LEVEL]
+
+
+@dataclass(eq=False)
+class Case:
+    """One backend at one rate and batch; `seconds` of every repetition, by the wall and of processor time."""
+
+    backend: str
+    rate: float
+    batch: int
+    neuron_steps: int
+    run: Callable[[], Any] = field(repr=False)
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+
+    def measure(self) -> None:
+        """Run once and keep the times."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.run()
+        self.seconds.append(time.perf_counter() - wall)
+        self.cpu_seconds.append(time.process_time() - cpu)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Medians and the best, as neuron-steps a second."""
+        return {
+            "backend": self.backend,
+            "rate": round(self.rate, 4),
+            "batch": self.batch,
+            "repetitions": len(self.seconds),
+            "median_seconds": median(self.seconds),
+            "neuron_steps_per_second": self.neuron_steps / median(self.seconds),
+            "best_neuron_steps_per_second": self.neuron_steps / min(self.seconds),
+            "neuron_steps_per_cpu_second": self.neuron_steps / median(self.cpu_seconds),
+        }
+
+
+def speed_cases(workload: Workload) -> list[Case]:
+    """Every backend that runs in this process, at every rate and batch; spikes and readout are recorded."""
+    levels = range(2, int(engine().brf_cpu_level()))
+    backends: dict[str, Backend] = {
+        "fast, 1 thread": FastBackend(1),
+        "fast, 2 threads": FastBackend(2),
+        **{f"fast, 1 thread, v{level}": OlderProcessor(level) for level in levels},
+        "reference": REFERENCE,
+        "torch": TORCH,
+    }
+    messages, cases = workload.test.messages[:, : max(BATCHES)], []
+    for wanted in RATES:
+        network = at_rate(workload.network, messages, wanted)
+        for batch in BATCHES:
+            part = messages[:, :batch]
+            rate, neuron_steps = spike_rate(network, part), part.shape[0] * batch * network.layers[0].count
+            for name, backend in backends.items():
+                cases.append(Case(name, rate, batch, neuron_steps, _runner(backend, network, part)))
+    return cases
+
+
+def _runner(backend: Backend, network: IntegerNetwork, messages: Ints) -> Callable[[], Any]:
+    return lambda: backend.run(network, messages, Record.SPIKES)
+
+
+def interleave(cases: list[Case], repetitions: int, tell: Callable[[str], None]) -> None:
+    """A, B, C, A, B, C, ...: so that a busy machine slows every case alike. The first round only warms up."""
+    for repetition in range(repetitions + 1):
+        for case in cases:
+            tell(f"round {repetition} of {repetitions}: {case.backend}, rate {case.rate:.3f}, batch {case.batch}")
+            case.measure()
+        if repetition == 0:
+            for case in cases:
+                case.seconds.clear(), case.cpu_seconds.clear()
+
+
+def lava_costs(workload: Workload, tell: Callable[[str], None], repetitions: int) -> list[dict[str, Any]]:
+    """Seconds a step of Lava, start-up and read-out of results left out, and of the fast backend on all cores."""
+    rows = []
+    for batch in BATCHES:
+        for backend in (LAVA_PROCESSES, LAVA):
+            ours, theirs, whole = [], [], []  # seconds: of our whole run, of a step of Lava's, of its whole run
+            for repetition in range(repetitions):
+                tell(f"{backend.name}, batch {batch}, run {repetition + 1} of {repetitions}")
+                short, long = (_seconds(backend, workload, steps, batch) for steps in (SHORT, LONG))
+                theirs.append((long - short) / (LONG - SHORT))
+                whole.append(long)
+                ours += [_seconds(FAST, workload, LONG, batch) for _ in range(15)]
+            rows.append(
+                {
+                    "backend": backend.name,
+                    "batch": batch,
+                    "seconds_per_step": median(theirs),
+                    "fast_seconds_per_step": median(ours) / LONG,
+                    "ratio": median(theirs) / median(ours) * LONG,
+                    "ratio_of_best": min(theirs) / min(ours) * LONG,
+                    "seconds_of_a_run": median(whole),
+                    "fast_seconds_of_a_run": median(ours),
+                    "ratio_of_runs": median(whole) / median(ours),
+                }
+            )
+    return rows
+
+
+def _seconds(backend: Backend, workload: Workload, steps: int, batch: int) -> float:
+    messages = workload.test.messages[:steps, :batch]
+    started = time.perf_counter()
+    backend.run(workload.network, messages, Record.SPIKES)
+    return time.perf_counter() - started
+
+
+def all_images(workload: Workload, tell: Callable[[str], None]) -> dict[str, dict[str, float]]:
+    """Accuracy, spikes a sample and seconds of the whole test set, float and integer."""
+    task, found = load_task("smnist"), {}
+    for kind in ("integer", "float"):
+        tell(f"10,000 images, {kind}")
+        wall, cpu = time.perf_counter(), time.process_time()
+        if kind == "integer":
+            result = evaluate_integer(workload.network, task, workload.test, FastBackend(2))
+        else:
+            result = evaluate_float(workload.model, task, workload.test)
+        found[kind] = {
+            "samples": result.samples,
+            "accuracy_percent": round(100 * result.accuracy, 4),
+            "spikes_per_sample": round(result.total_spikes / result.samples, 4),
+            "expected_accuracy_percent": EXPECTED[kind][0],
+            "expected_spikes_per_sample": EXPECTED[kind][1],
+            "seconds": time.perf_counter() - wall,
+            "cpu_seconds": time.process_time() - cpu,
+        }
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on, and how busy it was."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": models[0] if models else platform.machine(),
+        "cores": os.cpu_count(),
+        "library": FAST.availability().detail,
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+@click.command()
+@data_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=OUT, show_default=True)
+@click.option("--repetitions", type=click.IntRange(min=1), default=9, show_default=True)
+@click.option("--lava-repetitions", type=click.IntRange(min=0), default=3, show_default=True, help="0 leaves Lava out.")
+def integer_speed(data: Path | None, out: Path, repetitions: int, lava_repetitions: int) -> None:
+    """Measure, print the tables, and write them with a plot."""
+    root = data_root(data)
+    if root is None:
+        raise MissingData(
+            "integer_speed needs the published checkpoint and MNIST; name their directory with --data DIR"
+        )
+    about: dict[str, Any] = {"command": "python benchmarks/integer_speed.py --data DIR", "machine": machine()}
+    with spinner() as tell:
+        tell("network")
+        workload = published_smnist(root)
+        about["images"] = all_images(workload, tell)
+        cases = speed_cases(workload)
+        interleave(cases, repetitions, tell)
+        about["speed"] = [case.as_dict() for case in cases]
+        about["lava"] = lava_costs(workload, tell, lava_repetitions) if lava_repetitions else []
+    about["load_average_afterwards"] = machine()["load_average"]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "integer_speed.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    plot(about["speed"], out / "integer_speed.svg")
+    tables = [image_table(about["images"]), speed_table(about["speed"]), lava_table(about["lava"])]
+    with (out / "integer_speed.txt").open("w", encoding="utf-8") as file:
+        for show in (console(), Console(file=file, width=160)):
+            show.print(f"{about['command']}\n{about['machine']}", *tables, sep="\n\n")
+
+
+if __name__ == "__main__":
+    integer_speed()
