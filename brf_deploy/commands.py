@@ -145,17 +145,14 @@ def evaluate_command(
     Takes a float MODEL (.safetensors), run in float32, or an integer NET (.nir), run on a backend.
     """
     from brf_deploy.backend import load_backend
-    from brf_deploy.data_directory import data_root
-    from brf_deploy.evaluation import evaluate_float, evaluate_integer, first_samples
+    from brf_deploy.evaluation import evaluate_float, evaluate_integer, load_test
     from brf_deploy.float_file import load_float_network
     from brf_deploy.float_network import FloatNetwork
     from brf_deploy.network_file import load_network
     from brf_deploy.progress import sample_progress
-    from brf_deploy.task import load_task
 
     network = load_float_network(network_file) if network_file.suffix == MODEL_SUFFIX else load_network(network_file)
-    which = load_task(task)
-    test = first_samples(which.load("test", data_root(data)), samples)
+    which, test = load_test(network, task, samples, data)
     show = console(json_file)
     with sample_progress("evaluating", test.count) as done:
         if isinstance(network, FloatNetwork):

@@ -20,7 +20,8 @@ from brf_deploy.arrays import Ints
 from brf_deploy.backend import Availability, check_inputs
 from brf_deploy.errors import InvalidInput, Unavailable
 from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, ResonatorLayer, Synapses
-from brf_deploy.trace import LayerTrace, Record, Trace, join_samples
+from brf_deploy.trace import LayerTrace, Record, Trace
+from brf_hardware.chunks import run_in_chunks
 
 if TYPE_CHECKING:
     import torch
@@ -50,12 +51,9 @@ class TorchBackend:
     def run(self, network: IntegerNetwork, inputs: Ints, record: Record = Record.STATES) -> Trace:
         """Run messages (time, batch, inputs) from silence."""
         messages = check_inputs(network, inputs)
-        steps, batch, _ = messages.shape
-        size = max(1, self.chunk_bytes // max(1, steps * _bytes_a_step(network, record)))
         with _inference(self.device) as device:
             compiled = _Network(network, device)
-            starts = range(0, max(1, batch), size)
-            return join_samples([compiled.run(messages[:, start : start + size], record) for start in starts])
+            return run_in_chunks(lambda chunk: compiled.run(chunk, record), network, messages, record, self.chunk_bytes)
 
 
 TORCH = TorchBackend()
@@ -76,16 +74,10 @@ def _inference(name: str | None) -> "Iterator[torch.device]":
     present = {"cpu": 1, "cuda": torch.cuda.device_count()}
     if (device.index or 0) >= present.get(device.type, 0):
         raise Unavailable(
-            f"torch device '{name}' is not here, or has no float64; torch sees the CPU and {present['cuda']} CUDA GPUs"
+            f"torch device '{name}' is not here, or has no float64; torch sees 'cpu' and {present['cuda']} times 'cuda'"
         )
     with torch.inference_mode():
         yield device
-
-
-def _bytes_a_step(network: IntegerNetwork, record: Record) -> int:
-    """On the device for one sample: 8 a message, 1 a spike, 4 a state or output."""
-    a_neuron = 1 + 4 * len(STATES) * (record is Record.STATES)
-    return 8 * network.inputs + a_neuron * sum(layer.count for layer in network.layers) + 4 * network.outputs
 
 
 class _Network:

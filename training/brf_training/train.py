@@ -123,10 +123,10 @@ class Trainer:
         return rate
 
     def _fail(self, loss: float, noun: str) -> None:
-        clip = "unset" if self.recipe.clip_norm is None else f"{self.recipe.clip_norm:g}"
+        clip = "set clip_norm" if self.recipe.clip_norm is None else f"lower clip_norm ({self.recipe.clip_norm:g})"
         raise InvalidNetwork(
             f"training on '{self.task.name}': the {noun} loss is {loss} in epoch {self.epoch}, so a weight or a state "
-            f"overflowed; lower learning_rate ({self.recipe.learning_rate:g}) or clip_norm ({clip}). The best "
+            f"overflowed; lower learning_rate ({self.recipe.learning_rate:g}) or {clip}. The best "
             "checkpoint of the earlier epochs is kept"
         )
 

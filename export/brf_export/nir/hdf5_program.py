@@ -23,7 +23,7 @@ ADDRESS_SPACE = 8 << 30  # bytes; the interpreter and its libraries take up to 2
 LARGEST_CONTENTS = 1 << 30  # bytes in memory
 DEFLATE_RATIO = 1032  # the strongest of the filters below never packs tighter
 FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_LZF)
-MOST_ENTRIES = 1 << 16  # of one group
+MOST_ENTRIES = 1 << 14  # of one group, and edges: a chain of 4096 recurrent layers
 
 
 class Refused(Exception):
@@ -130,7 +130,7 @@ def decoded(value: bytes, where: str) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refused(f"{where}: {value!r} is not UTF-8") from None
+        raise Refused(f"{where}: {bytes(value)!r} is not UTF-8") from None
 
 
 def limit_resources(seconds: int) -> None:

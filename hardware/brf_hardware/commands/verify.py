@@ -116,7 +116,9 @@ def summary_table(result: "Verification") -> Table:
 
 def gate_table(result: "Verification") -> Table:
     """One row a gate; soft ones inform and decide nothing."""
-    table = Table(title="equivalence (docs/arithmetic.md, section 5)", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title="equivalence (docs/arithmetic.md, section 5)", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     for name in ("gate", "what", "found", "limit", ""):
         table.add_column(name, justify="right" if name in ("found", "limit") else "left")
     for gate in result.gates:

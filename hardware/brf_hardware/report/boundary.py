@@ -1,7 +1,7 @@
 """Where the poles of a layer lie: trained, deployed, and as naive rounding would have left them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,13 +57,11 @@ def layer_poles(layer: ResonatorLayer, arithmetic: Arithmetic, source: FloatLaye
     if source is None:
         return deployed
     trained = float_poles(require_brf(source))
-    return LayerPoles(
-        **vars(deployed)
-        | {
-            "trained": trained,
-            "naive": naive_poles(trained, bits),
-            "naive_outside": {b: int(outside(naive_poles(trained, b)).sum()) for b in CONTRAST_BITS},
-        }
+    return replace(
+        deployed,
+        trained=trained,
+        naive=naive_poles(trained, bits),
+        naive_outside={width: int(outside(naive_poles(trained, width)).sum()) for width in CONTRAST_BITS},
     )
 
 

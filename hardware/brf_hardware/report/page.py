@@ -1,5 +1,6 @@
 """Content becomes one HTML file that needs nothing else: styles and figures are inline, and there is no script."""
 
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,10 +22,12 @@ def write_report(content: ReportContent, path: Path) -> None:
     page = render(content)
     part = path.with_name(path.name + ".part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(page, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise InvalidInput(f"report '{path}': {error.strerror}; choose another place with --out FILE") from error
 
 

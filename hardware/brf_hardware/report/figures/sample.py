@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from brf_deploy.arrays import Bools, Ints
 from brf_deploy.fixed_point import to_real
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.figures.theme import CLASSES, INTEGER, MUTED, grid, themed_svg
+from brf_hardware.report.figures.theme import CLASSES, INTEGER, MUTED, grid, literal, themed_svg
 
 # Marks of all rasters of the figure together; each takes some 30 bytes of the page.
 MOST_MARKS = 40_000
@@ -32,7 +32,7 @@ def sample_run(content: ReportContent) -> str:
         _input(axes[0], sample.messages, most)
         for layer, spikes, panel in zip(content.network.layers, sample.spikes, axes[1:-1], strict=True):
             _raster(panel, spikes, most)
-            panel.set_title(f"{layer.name}: spikes of {layer.count} neurons{_merged(spikes, most)}")
+            panel.set_title(f"{literal(layer.name)}: spikes of {layer.count} neurons{_merged(spikes, most)}")
         _readout(axes[-1], content)
         axes[-1].set_xlim(-0.5, len(sample.messages) - 0.5)
         axes[-1].set_xlabel(f"step (of {content.network.layers[0].dt:g} s)")

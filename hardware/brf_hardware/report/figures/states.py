@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.figures.theme import ALARM, BAND, INK, INTEGER, MUTED, grid, themed_svg
+from brf_hardware.report.figures.theme import ALARM, BAND, INK, INTEGER, MUTED, grid, literal, themed_svg
 from brf_hardware.report.state_range import StateRange
 
 BOX = (0.25, 0.75)
@@ -38,7 +38,7 @@ def _rows(content: ReportContent) -> Iterator[tuple[str, StateRange]]:
     names = [*(layer.name for layer in content.network.layers), "readout"]
     for name, states in zip(names, content.ranges, strict=True):
         for state in states:
-            yield f"{name}  {state.name}", state
+            yield f"{literal(name)}  {state.name}", state
 
 
 def room(state: StateRange) -> str:
