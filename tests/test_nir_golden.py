@@ -1,8 +1,11 @@
 """Files of schema 1 that are kept: they load to the same network, and the network is written to the same bytes."""
 
+import hashlib
 from pathlib import Path
 
+import h5py
 import nir
+import numpy as np
 import pytest
 from nir_files import same, small_float_network, small_network
 
@@ -31,11 +34,6 @@ def test_the_network_is_written_to_the_kept_bytes(name, tmp_path):
 
 def test_the_checksum_is_what_the_documentation_says():
     """Computed from the nodes alone, as docs/nir.md describes it."""
-    import hashlib
-
-    import h5py
-    import numpy as np
-
     digest = hashlib.sha256()
     with h5py.File(GOLDEN / "integer.nir") as file:
         graph = file["node"]

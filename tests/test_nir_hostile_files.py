@@ -28,13 +28,13 @@ def refused(path, message):
         NIR.read(path)
     assert f"network file '{path}': " in str(caught.value)
     assert message in str(caught.value)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04" * 200, bytes(5000), b"network" * 999])
 def test_other_files(path, content):
     path.write_bytes(content)
-    refused(path, UNREADABLE)
+    refused(path, "HDF5 cannot read it (OSError: ")
 
 
 @pytest.mark.parametrize("part", [0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.9999])
@@ -196,10 +196,11 @@ def test_metadata_is_not_looked_at(path):
         (lambda file: file["node"].pop("edges"), "the graph: entries nodes, type found, type, nodes, edges needed"),
         (lambda file: file.move("node/nodes/layer0", "node/layer0"), "the graph: entries edges, layer0, nodes"),
         (lambda file: file["node/nodes"].create_dataset("x", data=1), "node 'x': not a group"),
+        (lambda file: file["node/nodes"].create_group(b"x\xff"), "the nodes: the name b'x\\xff' is not UTF-8"),
         (lambda file: file["node/nodes"].create_group("x/y"), "node 'x': field 'y': not a dataset with values"),
         (lambda file: file["node/type"].write_direct(np.array(b"LI", object)), "the graph's type: 'NIRGraph' needed"),
     ],
-    ids=["no graph", "more", "no edges", "misplaced node", "number as node", "group as field", "other type"],
+    ids=["no graph", "more", "no edges", "misplaced node", "number as node", "name", "group as field", "other type"],
 )  # fmt: skip
 def test_other_structure(path, change, message):
     with h5py.File(path, "r+") as file:
@@ -230,6 +231,15 @@ def test_more_entries_than_a_graph_has(path):
         for index in range((1 << 14) + 1):
             file[f"node/nodes/layer0/{index}"] = field
     refused(path, "node 'layer0': more than 16384 entries")
+
+
+def test_a_damaged_file_on_which_hdf5_loops_for_ever(path, monkeypatch):
+    """A length in the heap of texts, found by fuzzing with HDF5 2.0.0."""
+    content = bytearray(path.read_bytes())
+    content[33887] = 244
+    path.write_bytes(content)
+    monkeypatch.setattr(hdf5_reader, "PROCESSOR_SECONDS", 2)
+    refused(path, UNREADABLE)
 
 
 def test_a_reader_that_crashes(path, tmp_path, monkeypatch):

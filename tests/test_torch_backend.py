@@ -85,6 +85,26 @@ def test_the_default_type_of_the_program_does_not_matter():
         torch.set_default_dtype(torch.float32)
 
 
+@pytest.mark.parametrize(("products", "inside"), [(1, 2), (1 << 23, 1)])
+def test_small_products_take_one_thread(monkeypatch, products, inside):
+    network, threads, step = random_network(), set(), torch_backend._Layer.step
+
+    def observed(layer, below):
+        threads.add(torch.get_num_threads())
+        return step(layer, below)
+
+    monkeypatch.setattr(torch_backend, "PRODUCTS_A_THREAD", products)
+    monkeypatch.setattr(torch_backend._Layer, "step", observed)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        TORCH.run(network, messages_for(network, 3, 2))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert threads == {inside}
+
+
 def test_bad_messages_are_refused():
     with pytest.raises(InvalidInput, match="5 channels found, the network has 3"):
         TORCH.run(random_network(), np.zeros((4, 2, 5), np.int64))

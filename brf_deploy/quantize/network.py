@@ -22,7 +22,7 @@ from brf_deploy.quantize.configuration import QuantizationConfig, Scheme
 from brf_deploy.quantize.poles import IntegerPoles, dwn, float_poles, lava_constants, naive, require_brf
 from brf_deploy.quantize.weights import quantize_rows
 
-# Bits of the constants every neuron of a layer shares; measured in arithmetic.md, sections 0.5 and 3.
+# Bits of the constants every neuron of a layer shares; why so many: arithmetic.md section 4.
 LEAK_BITS = 16  # refractory decay: 8 bits cost +2.6 % spikes, 16 bits nothing
 READOUT_LEAK_BITS = 16  # 1 - alpha of slow readouts is small: 12 bits would be 3 % off
 RESET_BITS = 12  # dt and the refractory damping: 8 are enough

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 CHUNK_BYTES = 1 << 30
+PRODUCTS_A_THREAD = 1 << 23  # a millisecond's work for one core
 STATES = ("u", "v", "q")
 
 
@@ -51,7 +52,7 @@ class TorchBackend:
     def run(self, network: IntegerNetwork, inputs: Ints, record: Record = Record.STATES) -> Trace:
         """Run messages (time, batch, inputs) from silence."""
         messages = check_inputs(network, inputs)
-        with _inference(self.device) as device:
+        with _inference(self.device) as device, _threads(network, messages.shape[1]):
             compiled = _Network(network, device)
             return run_in_chunks(lambda chunk: compiled.run(chunk, record), network, messages, record, self.chunk_bytes)
 
@@ -78,6 +79,23 @@ def _inference(name: str | None) -> "Iterator[torch.device]":
         )
     with torch.inference_mode():
         yield device
+
+
+@contextmanager
+def _threads(network: IntegerNetwork, batch: int) -> Iterator[None]:
+    """No more CPU threads than a step's matrix products can use, for the time of a run.
+
+    Threads that share too little wait for each other; on a busy machine that made a step fifty times slower.
+    """
+    import torch
+
+    products = max(layer.count * max(layer.count, layer.input.sources) for layer in network.layers)
+    allowed = torch.get_num_threads()
+    torch.set_num_threads(min(allowed, 1 + batch * products // PRODUCTS_A_THREAD))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(allowed)
 
 
 class _Network:

@@ -57,12 +57,11 @@ class Chain:
     @classmethod
     def of(cls, nodes: Mapping[str, nir.NIRNode]) -> "Chain":
         """The chain that these nodes make by their names; edges are compared afterwards, see `require_same`."""
-        count = 0
-        while f"layer{count}" in nodes:
-            count += 1
-        return cls(
-            _wanted(MessageNode, "messages", nodes), tuple(_stage(nodes, name) for name in _names(max(count, 1) + 1))
-        )
+        layers = 1  # of which a file without any is told that layer0 is missing
+        while f"layer{layers}" in nodes:
+            layers += 1
+        messages = _wanted(MessageNode, "messages", nodes)
+        return cls(messages, tuple(_stage(nodes, name) for name in _names(layers + 1)))
 
 
 def of_type(node_type: type[Node], name: str, found: Any, advice: str = "") -> Node:

@@ -80,5 +80,5 @@ def _stored(graph: nir.NIRGraph) -> bytes:
     nir.write(buffer, graph, compression=None)
     data = buffer.getvalue()
     if len(data) > LARGEST_CONTENTS:
-        raise Unsupported(f"{len(data)} bytes needed, a `.nir` file may have {LARGEST_CONTENTS}; make the layers smaller")
+        raise Unsupported(f"{len(data)} bytes needed, a `.nir` file has at most {LARGEST_CONTENTS}; use fewer neurons")
     return data

@@ -30,10 +30,10 @@ def chain_of(network: FloatNetwork) -> Chain:
     messages = Messages(
         schema=SCHEMA,
         task=network.task,
-        skip_steps=int(network.skip_steps),
+        skip_steps=network.skip_steps,
         inputs=network.inputs,
-        maximum=int(network.encoding.maximum),
-        full_scale=int(network.encoding.full_scale),
+        maximum=network.encoding.maximum,
+        full_scale=network.encoding.full_scale,
         permutation=network.encoding.permutation,
         notes=json.dumps(network.notes, sort_keys=True),
         checksum="",

@@ -12,7 +12,7 @@ from brf_deploy.float_network import FloatLayer
 from brf_deploy.network import Arithmetic, ResonatorLayer
 from brf_deploy.quantize.poles import Poles, float_poles, integer_poles, naive, require_brf
 
-# Widths at which the contrast of arithmetic.md section 4 is told.
+# Widths at which the contrast of arithmetic.md section 6 is told.
 CONTRAST_BITS = (6, 8, 10, 12)
 
 

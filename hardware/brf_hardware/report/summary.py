@@ -89,11 +89,11 @@ def _accuracy_note(content: ReportContent) -> str:
     proof = content.verification
     if proof is None:
         return f"of {plural(content.evaluation.correct.size, 'step' if content.every_step else 'sample')}"
-    return f"trained network {percent(proof.before.accuracy)}"
+    return f"trained {percent(proof.before.accuracy)}"
 
 
 def _trained_spikes(content: ReportContent) -> str:
     proof = content.verification
     if proof is None:
         return ""
-    return f"trained network {count(proof.before.total_spikes / proof.before.samples)}"
+    return f"trained {count(proof.before.total_spikes / proof.before.samples)}"

@@ -27,7 +27,8 @@ def state_magnitudes(content: ReportContent) -> str:
         axes.spines["left"].set_visible(False)
         axes.axvline(1, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
         axes.set_xlabel("magnitude of non-zero values: u, v and q in thresholds, y in its own unit")
-        axes.set_xlim(right=1.3 * max(state.scaled(state.limit) for _, state in rows))
+        ends = [state.scaled(end) for _, state in rows for end in (1, state.limit)]
+        axes.set_xlim(min(ends), 1.3 * max(ends))
         grid(axes, "x")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
 

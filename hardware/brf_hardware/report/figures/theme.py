@@ -89,11 +89,11 @@ def _for_page(svg: str, name: str) -> str:
     """Drop what belongs to a file of its own, make identifiers unique, shorten paths, bind the colours."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"\s*<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r"<svg \1 aria-hidden=\"true\">", svg, count=1)
+    svg = re.sub(r'\s*<style type="text/css">.*?</style>', "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true">', svg, count=1)
     svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r"( id=\"|url\(#|href=\"#)", rf"\g<1>{name}-", svg)
-    svg = re.sub(r" d=\"[^\"]*\"", lambda path: _two_decimals(path[0]), svg)
+    svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r' d="[^"]*"', lambda path: _two_decimals(path[0]), svg)
     for placeholder, colour in PAGE_COLOURS.items():
         svg = svg.replace(placeholder, colour)
     return svg.strip()

@@ -47,4 +47,5 @@ def _table(caption: str, content: ReportContent, divisor: int) -> Table:
 
 def _row(name: str, part: Operations, divisor: int) -> tuple[str, ...]:
     synapses = (part.input_operations, part.recurrent_operations, part.synaptic_operations)
-    return (name, *(count(number / divisor) for number in (part.events, *synapses, part.updates, part.spikes)))
+    numbers = (part.events, *synapses, part.updates, part.spikes)
+    return (name, *(count(number if divisor == 1 else number / divisor) for number in numbers))
