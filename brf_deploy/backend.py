@@ -50,10 +50,15 @@ def backend_names() -> list[str]:
 def load_backend(name: str) -> Backend:
     """The backend of that name; raises `InvalidInput` for an unknown one, `Unavailable` for an absent one."""
     backend: Backend = load_entry(GROUP, name, "backend")
+    require_present(backend)
+    return backend
+
+
+def require_present(backend: Backend) -> None:
+    """Raise `Unavailable`, with how to get it, for a backend that cannot run here."""
     found = backend.availability()
     if not found.present:
-        raise Unavailable(f"backend '{name}' is not available: {found.detail}")
-    return backend
+        raise Unavailable(f"backend '{backend.name}' is not available: {found.detail}")
 
 
 def choose_backends(wanted: str) -> tuple[dict[str, Backend], dict[str, str]]:

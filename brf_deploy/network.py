@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from brf_deploy.arrays import Ints, check_length, check_range, frozen_ints
-from brf_deploy.certificate import certify
+from brf_deploy.certificate import certify, largest_reset
 from brf_deploy.encoding import Encoding
 from brf_deploy.errors import InvalidNetwork
 from brf_deploy.fixed_point import EXACT_BITS, shift_up, symmetric_limit
@@ -278,6 +278,7 @@ class IntegerNetwork:
         largest_q = layer.refractory.largest(layer.state_fraction)
         widest = max(
             drive + arithmetic.limit,
+            self._largest_coefficients(layer) * arithmetic.limit,
             largest_q * max(layer.refractory.decay, 2 * layer.refractory.gain) + (1 << gain_shift),
         )
         if widest >= 1 << EXACT_BITS or largest_q > arithmetic.limit:
@@ -286,6 +287,14 @@ class IntegerNetwork:
                 f"limits are {EXACT_BITS} and {arithmetic.state_bits - 1}; lower state_fraction "
                 f"({layer.state_fraction}) or the weights' scale"
             )
+
+    def _largest_coefficients(self, layer: ResonatorLayer) -> int:
+        """Largest ``|A| + |W|`` of a neuron, at rest or at full reset: what a rotated state is multiplied by."""
+        damping, rotation = layer.coefficients(self.arithmetic)
+        at_rest = (1 << self.arithmetic.accumulator_fraction) - damping
+        reset = largest_reset(layer.refractory, layer.state_fraction, self.arithmetic)
+        ends = np.maximum(np.abs(at_rest), np.abs(at_rest - reset))
+        return int((ends + np.abs(rotation)).max(initial=0))
 
     def _check_synapses(self, name: str, synapses: Synapses, bits: int, fraction: int, message: int) -> int:
         top = 1 << (bits - 1)

@@ -86,5 +86,7 @@ class Trace:
 
 def join_samples(traces: list[Trace]) -> Trace:
     """Put runs over different samples of the same length together, in order."""
+    if len(traces) == 1:
+        return traces[0]
     named = [trace.fields() for trace in traces]
     return Trace.from_fields({name: np.concatenate([n[name] for n in named], axis=1) for name in named[0]})

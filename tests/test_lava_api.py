@@ -128,7 +128,7 @@ def test_absent_lava_says_how_to_get_it(monkeypatch, version, modules, reason):
     monkeypatch.setattr(lava_backend, "version", version)
     monkeypatch.setattr(lava_backend, "find_spec", modules.get)
     assert INSTALL == (
-        "pip install 'brf-deploy[lava]' then pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
+        "pip install 'brf-deploy[lava]', then pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
     )
     for name, backend in (("lava", LAVA), ("lava-processes", LAVA_PROCESSES)):
         message = f"backend '{name}' is not available: {reason}: {INSTALL}"

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brf_deploy.arrays import Ints
-from brf_deploy.backend import Availability, check_inputs
+from brf_deploy.backend import Availability, check_inputs, require_present
 from brf_deploy.errors import InvalidInput, Unavailable
 from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, ResonatorLayer, Synapses
 from brf_deploy.trace import LayerTrace, Record, Trace
@@ -63,9 +63,7 @@ TORCH = TorchBackend()
 @contextmanager
 def _inference(name: str | None) -> "Iterator[torch.device]":
     """The chosen device, with gradients off."""
-    found = TORCH.availability()
-    if not found.present:
-        raise Unavailable(f"backend 'torch' is not available: {found.detail}")
+    require_present(TORCH)
     import torch
 
     try:

@@ -12,7 +12,6 @@ so it needs no search path.
 import json
 import sys
 from collections.abc import Iterable
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -157,9 +156,7 @@ def main(path: str, seconds: str) -> int:
     except Refused as error:
         print(error, file=sys.stderr)
         return REFUSED
-    buffer = BytesIO()
-    np.savez(buffer, **arrays)
-    sys.stdout.buffer.write(buffer.getvalue())
+    np.savez(sys.stdout.buffer, **arrays)
     return 0
 
 

@@ -120,7 +120,7 @@ def gate_table(result: "Verification") -> Table:
         title="equivalence (docs/arithmetic.md, section 5)", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
     for name in ("gate", "what", "found", "limit", ""):
-        table.add_column(name, justify="right" if name in ("found", "limit") else "left")
+        table.add_column(name, justify="right" if name in ("found", "limit") else "left", no_wrap=True)
     for gate in result.gates:
         table.add_row(gate.id, gate.statement, gate.found, gate.limit, _verdict(gate))
     return table

@@ -118,7 +118,7 @@ def _accuracy_gate(before: Evaluation, after: Evaluation) -> Gate:
     holds = drop <= FREE_ACCURACY_DROP
     if before.correct.ndim == 1:
         chance = sign_test(int((before.correct & ~after.correct).sum()), int((after.correct & ~before.correct).sum()))
-        found, limit = f"{found} (p = {chance:.2g})", f"{limit} or p >= {SIGN_TEST}"
+        found, limit = f"{-100 * drop:+.2f}, p {chance:.2f}", f"{-100 * FREE_ACCURACY_DROP:+.1f} or p {SIGN_TEST}"
         holds = holds or chance >= SIGN_TEST
     return _soft("free run: accuracy", found, limit, holds)
 

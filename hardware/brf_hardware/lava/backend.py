@@ -7,11 +7,12 @@ from itertools import pairwise
 import numpy as np
 
 from brf_deploy.arrays import Ints
-from brf_deploy.backend import Availability, check_inputs
-from brf_deploy.errors import BrfError, Unavailable
+from brf_deploy.backend import Availability, check_inputs, require_present
+from brf_deploy.errors import BrfError
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.float_reference import presented
 from brf_deploy.network import IntegerNetwork
+from brf_deploy.registry import how_to_install
 from brf_deploy.trace import Record, Trace
 from brf_hardware.chunks import run_in_chunks
 from brf_hardware.lava.interpreter import run_job
@@ -19,7 +20,7 @@ from brf_hardware.lava.limits import Limits
 from brf_hardware.lava.request import Request
 
 LAVA_VERSION = "0.10.0"
-INSTALL = f"pip install 'brf-deploy[lava]' then pip install --no-deps --ignore-requires-python lava-nc=={LAVA_VERSION}"
+INSTALL = how_to_install("lava")
 FUSED, PROCESSES = "brf_hardware.lava.jobs:fused", "brf_hardware.lava.jobs:processes"
 CHUNK_BYTES = 1 << 30  # for one interpreter; what it recorded exists up to three times while it is handed over
 
@@ -76,9 +77,7 @@ def lava_availability() -> Availability:
 def _run(
     name: str, job: str, network: IntegerNetwork | FloatNetwork, inputs: Ints, record: Record, limits: Limits | None
 ) -> Trace:
-    found = lava_availability()
-    if not found.present:
-        raise Unavailable(f"backend '{name}' is not available: {found.detail}")
+    require_present(LAVA if job == FUSED else LAVA_PROCESSES)
     limits = limits or Limits.from_environment()
     steps, batch, _ = inputs.shape
     seconds = limits.total_for(steps, steps * batch * _operations_a_step(network))
