@@ -44,7 +44,7 @@ def chain_of(network: FloatNetwork) -> Chain:
 
 def network_of(chain: Chain) -> FloatNetwork:
     """The network that the nodes describe; raises `InvalidFile` or `InvalidNetwork` where they do not fit together."""
-    messages = of_type(Messages, "messages", chain.messages, "the file holds an integer network, see `read`")
+    messages = of_type(Messages, "messages", chain.messages, "integer networks are read by `read`")
     *stages, last = chain.stages
     with within("node 'messages'"):
         encoding, notes = messages.encoding, _notes(messages.notes)

@@ -49,7 +49,7 @@ def chain_of(network: IntegerNetwork) -> Chain:
 
 def network_of(chain: Chain) -> IntegerNetwork:
     """The network that the nodes describe; raises `InvalidFile` or `InvalidNetwork` where they do not fit together."""
-    messages = of_type(MessagesFixed, "messages", chain.messages, "the file holds a float network, see `read_float`")
+    messages = of_type(MessagesFixed, "messages", chain.messages, "float networks are read by `read_float`")
     *stages, last = chain.stages
     with within("node 'messages'"):
         encoding = messages.encoding
