@@ -15,7 +15,8 @@ from brf_deploy.errors import CertificateViolation
 from brf_deploy.fixed_point import saturate, shift_to_nearest, shift_up
 
 if TYPE_CHECKING:
-    from brf_deploy.network import Arithmetic, IntegerNetwork, Refractory, ResonatorLayer
+    from brf_deploy.layers import Arithmetic, Refractory, ResonatorLayer
+    from brf_deploy.network import IntegerNetwork
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from rich.table import Table
 from brf_deploy.evaluation import check_task
 from brf_deploy.options import data_option, json_option, samples_option, task_option
 from brf_deploy.output import console, write_json
-from brf_deploy.quantize.loss import LayerLoss, quantization_loss
+from brf_deploy.quantization.loss import LayerLoss, quantization_loss
 from brf_deploy.silence import silence_test
 
 QUANTIZE_EXAMPLES = """\b
@@ -66,7 +66,7 @@ def quantize_command(
     from brf_deploy.data_directory import data_root
     from brf_deploy.float_file import load_float_network
     from brf_deploy.network_file import save_network
-    from brf_deploy.quantize import QuantizationConfig, Scheme, measure_ranges, quantize, quantize_unsafe
+    from brf_deploy.quantization import QuantizationConfig, Scheme, measure_ranges, quantize, quantize_unsafe
     from brf_deploy.task import load_task
 
     if (out is None) != unsafe:

@@ -7,7 +7,7 @@ from float_networks import random_float_network, random_messages
 from networks import messages_for, random_network
 
 from brf_deploy.encoding import Encoding
-from brf_deploy.quantize import QuantizationConfig, measure_ranges, quantize
+from brf_deploy.quantization import QuantizationConfig, measure_ranges, quantize
 from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Decision, Samples
 from brf_hardware.equivalence import Subject, verify

@@ -143,7 +143,7 @@ def test_a_permutation_goes_into_the_encoding(tmp_path):
     (torch.arange(783), r"torch.int64 \(783,\) found, expected a tensor of int64 \(784,\)"),
     (torch.arange(784.0), r"torch.float32 \(784,\) found"),
     ([1, 2], "list found"),
-    (torch.zeros(784, dtype=torch.int64), "784 entries that are not each of 0..783 once"),
+    (torch.zeros(784, dtype=torch.int64), "encoding permutation: 784 entries that are not each of 0..783 once"),
 ])  # fmt: skip
 def test_an_ill_formed_permutation_is_refused(tmp_path, order, message):
     torch.save(order, tmp_path / "order.pt")

@@ -9,7 +9,8 @@ from networks import random_network
 from brf_deploy.encoding import Encoding
 from brf_deploy.errors import CertificateViolation, InvalidNetwork
 from brf_deploy.float_network import ALIFNeurons, BRFNeurons, FloatLayer, FloatNetwork, FloatReadout, RFNeurons
-from brf_deploy.network import Arithmetic, Refractory, Synapses, UncertifiedNetwork
+from brf_deploy.layers import Arithmetic, Refractory, Synapses
+from brf_deploy.network import UncertifiedNetwork
 
 NETWORK = random_network(seed=5, neurons=(4, 3), inputs=2)
 
@@ -91,6 +92,7 @@ def test_an_uncertified_network_is_another_type():
         ({"damping_exponent": np.full(4, 21)}, r"damping_exponent\[0\]: 21 is outside 0..20"),
         ({"state_fraction": 24}, "state_fraction: 24 is outside 1..23"),
         ({"threshold": 0}, "threshold: 0 is outside"),
+        ({"threshold": 2.0}, "threshold: 2.0 found, an integer needed"),
         ({"dt": float("nan")}, "dt: nan found"),
         ({"recurrent": Synapses(np.zeros((4, 5), np.int64), np.zeros(4, np.int64))}, "5 entries on axis 1, expected 4"),
         ({"state_fraction": 21, "threshold": 1 << 21}, "and q 25, the limits are 53 and 23"),

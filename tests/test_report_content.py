@@ -12,7 +12,7 @@ from reports import PROVENANCE, bare_report, samples_for, task_for, whole_report
 
 from brf_deploy import evaluation
 from brf_deploy.errors import InvalidInput, Unsupported
-from brf_deploy.quantize import QuantizationConfig, Scheme, measure_ranges, quantization_loss, quantize_unsafe
+from brf_deploy.quantization import QuantizationConfig, Scheme, measure_ranges, quantization_loss, quantize_unsafe
 from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Decision
 from brf_hardware.report import build_report, installed_versions

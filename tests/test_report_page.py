@@ -18,7 +18,7 @@ from reports import bare_report, samples_for, task_for, whole_report
 
 from brf_deploy.errors import InvalidInput, Unavailable
 from brf_deploy.network import IntegerNetwork
-from brf_deploy.quantize import QuantizationConfig, Scheme, measure_ranges, quantize_unsafe
+from brf_deploy.quantization import QuantizationConfig, Scheme, measure_ranges, quantize_unsafe
 from brf_deploy.task import Decision
 from brf_hardware.equivalence import BackendResult, Gate
 from brf_hardware.report import write_report
@@ -332,14 +332,14 @@ def test_path_that_is_a_folder_leaves_no_partial_file(tmp_path, whole):
     path.mkdir()
     with pytest.raises(InvalidInput) as caught:
         write_report(whole, path)
-    assert str(caught.value) == f"report '{path}': Is a directory; choose another place with --out FILE"
+    assert str(caught.value).startswith(f"file '{path}': cannot be written (Is a directory)")
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.usefixtures("quick")
 def test_folder_that_is_a_file_is_refused(tmp_path, whole):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(InvalidInput, match=r"report '.*': .*; choose another place with --out FILE"):
+    with pytest.raises(InvalidInput, match=r"file '.*': cannot be written \(.*\); name a file in a folder"):
         write_report(whole, tmp_path / "file" / "report.html")
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -349,11 +349,12 @@ def test_full_disk_leaves_the_old_report(tmp_path, whole, monkeypatch):
     path = tmp_path / "report.html"
     path.write_text("old")
 
-    def fill(self, text, encoding):
-        self.write_bytes(text[:2].encode())
+    def fill(self, data):
+        with self.open("wb") as file:
+            file.write(data[:2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", fill)
+    monkeypatch.setattr(Path, "write_bytes", fill)
     with pytest.raises(InvalidInput, match="No space left on device"):
         write_report(whole, path)
     assert path.read_bytes() == b"old"
@@ -369,7 +370,7 @@ def test_figure_without_a_date_or_metadata():
 
 def test_published_ecg_network_makes_a_small_page(data_dir, tmp_path):
     pytest.importorskip("torch")
-    from brf_deploy.quantize import quantize
+    from brf_deploy.quantization import quantize
     from brf_training.published import read_published
     from brf_training.tasks.ecg import ECG
 

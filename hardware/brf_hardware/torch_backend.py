@@ -19,7 +19,8 @@ import numpy.typing as npt
 from brf_deploy.arrays import Ints
 from brf_deploy.backend import Availability, check_inputs, require_present
 from brf_deploy.errors import InvalidInput, Unavailable
-from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, ResonatorLayer, Synapses
+from brf_deploy.layers import Arithmetic, Readout, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_deploy.trace import LayerTrace, Record, Trace
 from brf_hardware.chunks import run_in_chunks
 

@@ -9,6 +9,7 @@ from brf_deploy.errors import Unsupported
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.network_file import require_file_at
+from brf_deploy.whole_file import write_whole
 from brf_export.gate import require_certified
 from brf_export.nir import float_graph as floats
 from brf_export.nir import integer_graph as integers
@@ -17,7 +18,6 @@ from brf_export.nir.contents import Contents, require_same
 from brf_export.nir.fields import within
 from brf_export.nir.hdf5_program import LARGEST_CONTENTS
 from brf_export.nir.hdf5_reader import read_contents
-from brf_export.whole_file import write_whole
 
 
 def graph_of(network: IntegerNetwork) -> nir.NIRGraph:

@@ -7,7 +7,8 @@ import numpy as np
 from brf_deploy.arrays import Floats, Ints, check_length, check_range
 from brf_deploy.errors import InvalidFile, Unsupported
 from brf_deploy.fixed_point import to_real
-from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.layers import Arithmetic, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_export.nir.chain import Chain, Stage, of_type
 from brf_export.nir.fields import SCHEMA, within
 from brf_export.nir.integer_nodes import BRFFixed, LeakyIntegratorFixed

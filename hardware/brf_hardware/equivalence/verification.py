@@ -11,7 +11,7 @@ from brf_deploy.evaluation import Evaluation, check_task, evaluate_float, load_t
 from brf_deploy.float_file import load_float_network
 from brf_deploy.network_file import load_network
 from brf_deploy.operations import Operations, add_operations
-from brf_deploy.quantize import quantization_loss, readout_sqnr
+from brf_deploy.quantization import quantization_loss, readout_sqnr
 from brf_deploy.silence import SILENT_STEPS, Decay, decay_test, silence_test
 from brf_deploy.task import Samples
 from brf_hardware.equivalence.comparison import BackendResult, Comparison, FirstCase, Subject

@@ -11,7 +11,8 @@ from brf_deploy.backend import check_inputs
 from brf_deploy.errors import Unsupported
 from brf_deploy.float_network import BRFNeurons, FloatLayer, FloatNetwork
 from brf_deploy.float_reference import presented
-from brf_deploy.network import IntegerNetwork, ResonatorLayer, Synapses
+from brf_deploy.layers import ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_hardware.lava.dynamics import (
     FixedIntegrator,
     FixedResonator,

@@ -9,8 +9,8 @@ from brf_deploy.arrays import Bools, Floats
 from brf_deploy.certificate import Certificate, certificate, largest_reset
 from brf_deploy.fixed_point import to_real
 from brf_deploy.float_network import FloatLayer
-from brf_deploy.network import Arithmetic, ResonatorLayer
-from brf_deploy.quantize.poles import Poles, float_poles, integer_poles, naive, require_brf
+from brf_deploy.layers import Arithmetic, ResonatorLayer
+from brf_deploy.quantization.poles import Poles, float_poles, integer_poles, naive, require_brf
 
 # Widths at which the contrast of arithmetic.md section 6 is told.
 CONTRAST_BITS = (6, 8, 10, 12)

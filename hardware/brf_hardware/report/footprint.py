@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from brf_deploy.network import Arithmetic, IntegerNetwork, ResonatorLayer, Synapses
+from brf_deploy.layers import Arithmetic, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 
 # A shift of 0..31 places, stored beside each mantissa and each weight row.
 EXPONENT_BITS = 5

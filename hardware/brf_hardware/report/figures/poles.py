@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brf_deploy.arrays import Bools, Floats
-from brf_deploy.quantize.poles import Poles
+from brf_deploy.quantization.poles import Poles
 from brf_hardware.report.boundary import LayerPoles, margin, outside
 from brf_hardware.report.figures.theme import ALARM, FLOAT, INK, INTEGER, MUTED, NAIVE, grid, themed_svg
 

@@ -1,6 +1,7 @@
 """What the network is: layers, words, bytes."""
 
-from brf_deploy.network import IntegerNetwork, ResonatorLayer, Synapses
+from brf_deploy.layers import ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.footprint import Footprint, footprint, synapse_blocks
 from brf_hardware.report.layout import Section, Table

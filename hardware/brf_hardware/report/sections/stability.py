@@ -1,6 +1,6 @@
 """Where the poles are, and what quantisation lost."""
 
-from brf_deploy.quantize.loss import LayerLoss
+from brf_deploy.quantization.loss import LayerLoss
 from brf_hardware.report.boundary import CONTRAST_BITS, LayerPoles
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.figures.poles import pole_plot

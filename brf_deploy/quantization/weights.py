@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from brf_deploy.arrays import Ints
 from brf_deploy.fixed_point import saturate, symmetric_limit, to_fixed, to_real
-from brf_deploy.network import Synapses
+from brf_deploy.layers import Synapses
 
 # Beyond the largest exponent at which no weight is clipped, clipping a few large weights can lower the row's error
 # (arithmetic.md section 4).
