@@ -13,7 +13,7 @@ from brf_deploy.errors import InvalidInput, InvalidNetwork
 from brf_deploy.float_file import load_float_network, save_float_network
 from brf_deploy.output import write_json
 from brf_deploy.task import Samples, Task
-from brf_training.evaluation import Evaluation, batches, evaluate
+from brf_training.evaluation import ModelEvaluation, batches, evaluate
 from brf_training.extract import from_float_network, to_float_network
 from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
 from brf_training.monitor import EpochMetrics, Monitor, metrics_file, tensorboard_events
@@ -89,7 +89,7 @@ class Trainer:
             seconds=monotonic() - start,
         )
 
-    def measure(self, model: RecurrentNetwork, samples: Samples) -> Evaluation:
+    def measure(self, model: RecurrentNetwork, samples: Samples) -> ModelEvaluation:
         """Loss, accuracy and spikes under this recipe."""
         return evaluate(model, samples, self.task.encoding, self.task.decision, self.recipe.objective)
 
