@@ -87,7 +87,7 @@ def test_a_checkpoint_that_does_not_fit_says_what_and_where(tmp_path, values, ne
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
     path = tmp_path / "model.pt"
     path.write_bytes(content)
-    with pytest.raises(InvalidFile, match=r"checkpoint '.*model\.pt': not a readable torch file of plain tensors"):
+    with pytest.raises(InvalidFile, match=r"checkpoint '.*model\.pt': not a (readable )?torch file"):
         read_published(path, "brf", ECG)
 
 
@@ -106,7 +106,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
             return (tmp_path.joinpath("ran").touch, ())
 
     torch.save({"model_state_dict": Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(InvalidFile, match="not a readable torch file of plain tensors"):
+    with pytest.raises(InvalidFile, match="not a (readable )?torch file"):
         read_published(tmp_path / "evil.pt", "brf", ECG)
     assert not (tmp_path / "ran").exists()
 

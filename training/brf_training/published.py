@@ -76,7 +76,7 @@ def load_pt(path: Path, noun: str) -> Any:
         return torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:  # torch's own text advises to run the code in the file
         raise InvalidFile(
-            f"{noun} '{path}': not a torch file, or one that holds more than tensors; such a file could run code, so it "
+            f"{noun} '{path}': not a torch file, or one that holds more than tensors; such a file could run code and "
             "is not read. Save the state_dict alone"
         ) from error
     except (RuntimeError, EOFError, KeyError, ValueError, AttributeError, OSError) as error:
