@@ -106,7 +106,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
             return (tmp_path.joinpath("ran").touch, ())
 
     torch.save({"model_state_dict": Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(InvalidFile, match="not a (readable )?torch file"):
+    with pytest.raises(InvalidFile, match=r"not a (readable )?torch file"):
         read_published(tmp_path / "evil.pt", "brf", ECG)
     assert not (tmp_path / "ran").exists()
 
