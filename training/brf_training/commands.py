@@ -78,7 +78,7 @@ def import_command(
     help="A TOML file, or a shipped recipe: digits, ecg, ecg-quick.  [default: the task's name]",
 )
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Instead of the recipe's.")
 @click.option(
     "--threads",
     type=click.IntRange(min=1),

@@ -41,7 +41,7 @@ class Gate:
 
 def parameter_gate(sqnr: float) -> Gate:
     """E0: the weights are the model's at all; a wrong pair of files would pass every gate on the network alone."""
-    return Gate("E0", "weights are the model's: signal to noise", "hard", f"{sqnr:.1f} dB", f"{SQNR} dB", sqnr >= SQNR)
+    return Gate("E0", "weights are the model's, SNR", "hard", f"{sqnr:.1f} dB", f"{SQNR} dB", sqnr >= SQNR)
 
 
 def stability_gates(violations: int, decays: list[Decay], firing: int, silent_steps: int) -> list[Gate]:
@@ -49,10 +49,10 @@ def stability_gates(violations: int, decays: list[Decay], firing: int, silent_st
     slowest = max(decays, key=lambda decay: decay.steps)
     growing = sum(decay.growing_steps for decay in decays)
     return [
-        Gate("E2", "neurons outside the boundary", "hard", f"{violations}", "0", violations == 0),
+        Gate("E2", "outside the boundary", "hard", f"{violations}", "0", violations == 0),
         Gate(
             "E3",
-            "energy grew / steps to rest, no input",
+            "energy grew / steps to rest",
             "hard",
             f"{growing} / {slowest.steps:,}",
             f"0 / {slowest.bound:,}",
@@ -70,7 +70,7 @@ def shadow_gates(dequantized: ShadowCount, original: ShadowCount) -> list[Gate]:
         ("wrong decisions per spike", dequantized.fraction, SHADOW_FRACTION, percent),
         ("largest margin / theta", dequantized.margin, SHADOW_MARGIN, power),
         ("total spike count", dequantized.total_deviation, SHADOW_TOTAL, percent),
-        (f"worst neuron, beyond {SHADOW_NEURON_ALLOWANCE} spikes", neuron, SHADOW_NEURON, percent),
+        (f"worst neuron beyond {SHADOW_NEURON_ALLOWANCE}", neuron, SHADOW_NEURON, percent),
     ]
     gates = [
         Gate("E5", f"shadow: {text}", "hard", format(found, form), format(limit, form), found <= limit)
@@ -90,7 +90,7 @@ def free_run_gates(
             "free run: total spikes", f"{deviation.total:+.3%}", f"{FREE_TOTAL:.0%}", abs(deviation.total) <= FREE_TOTAL
         ),
         _soft(
-            "free run: correlation over neurons",
+            "free run: neuron correlation",
             f"{deviation.correlation:.4f}",
             f"{FREE_CORRELATION}",
             deviation.correlation >= FREE_CORRELATION,
