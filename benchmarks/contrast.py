@@ -19,7 +19,7 @@ from brf_deploy.float_network import FloatNetwork
 from brf_deploy.options import data_option
 from brf_deploy.output import console
 from brf_deploy.progress import spinner
-from brf_deploy.quantize import QuantizationConfig, Ranges, Scheme, quantize_unsafe
+from brf_deploy.quantization import QuantizationConfig, Ranges, Scheme, quantize_unsafe
 from brf_deploy.silence import silence_test
 from brf_deploy.task import load_task
 from brf_training.published import read_published

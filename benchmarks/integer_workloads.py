@@ -5,8 +5,9 @@ from pathlib import Path
 
 from brf_deploy.arrays import Ints
 from brf_deploy.float_network import FloatNetwork
-from brf_deploy.network import IntegerNetwork, Refractory
-from brf_deploy.quantize import QuantizationConfig, measure_ranges, quantize
+from brf_deploy.layers import Refractory
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.quantization import QuantizationConfig, measure_ranges, quantize
 from brf_deploy.summary import summarize
 from brf_deploy.task import Samples, load_task
 from brf_hardware.fast.backend import FAST

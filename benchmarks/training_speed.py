@@ -135,7 +135,10 @@ def measure_memory(workload: Workload, variant: str) -> float | None:
     status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     if not status.exists():
         return None
-    small = (Events.of(workload.inputs[:, :1]) if isinstance(inputs, Events) else inputs[:, :1]), workload.labels[..., :1]
+    small = (
+        (Events.of(workload.inputs[:, :1]) if isinstance(inputs, Events) else inputs[:, :1]),
+        workload.labels[..., :1],
+    )
     run(*small).backward()
     reset.write_text("5")
     before = _kilobytes(status, "VmRSS")

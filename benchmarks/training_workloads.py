@@ -9,8 +9,16 @@ import torch
 from torch import Tensor
 
 from brf_deploy.task import load_task
-from brf_training import BRF, LeakyReadout, Loss, Objective, RecurrentLayer, RecurrentNetwork
-from brf_training import from_float_network, read_published
+from brf_training import (
+    BRF,
+    LeakyReadout,
+    Loss,
+    Objective,
+    RecurrentLayer,
+    RecurrentNetwork,
+    from_float_network,
+    read_published,
+)
 from brf_training.initial import Normal, Uniform
 from brf_training.kernels.events import Events
 

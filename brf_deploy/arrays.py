@@ -40,8 +40,10 @@ def check_length(name: str, array: npt.NDArray[Any], expected: int, axis: int = 
 
 
 def check_range(name: str, value: npt.ArrayLike, low: int, high: int, advice: str = "") -> None:
-    """Refuse a number outside ``low .. high``, naming the first entry that is."""
+    """Refuse what is no integer or outside ``low .. high``, naming the first entry that is."""
     array = np.atleast_1d(np.asarray(value))
+    if array.dtype.kind not in "iu":
+        raise InvalidNetwork(f"{name}: {value!r} found, an integer needed")
     bad = np.argwhere((array < low) | (array > high))
     if len(bad):
         index = tuple(int(i) for i in bad[0])

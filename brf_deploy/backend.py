@@ -57,10 +57,15 @@ def load_backend(name: str | None) -> Backend:
     if name is None:
         return _preferred()
     backend: Backend = load_entry(GROUP, name, "backend")
+    require_present(backend)
+    return backend
+
+
+def require_present(backend: Backend) -> None:
+    """Raise `Unavailable`, with how to get it, for a backend that cannot run here."""
     found = backend.availability()
     if not found.present:
-        raise Unavailable(f"backend '{name}' is not available: {found.detail}")
-    return backend
+        raise Unavailable(f"backend '{backend.name}' is not available: {found.detail}")
 
 
 def choose_backends(wanted: str) -> tuple[dict[str, Backend], dict[str, str]]:

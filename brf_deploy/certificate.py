@@ -12,10 +12,11 @@ import numpy as np
 
 from brf_deploy.arrays import Bools, Floats, Ints
 from brf_deploy.errors import CertificateViolation
-from brf_deploy.fixed_point import shift_to_nearest, shift_up
+from brf_deploy.fixed_point import saturate, shift_to_nearest, shift_up
 
 if TYPE_CHECKING:
-    from brf_deploy.network import Arithmetic, IntegerNetwork, Refractory, ResonatorLayer
+    from brf_deploy.layers import Arithmetic, Refractory, ResonatorLayer
+    from brf_deploy.network import IntegerNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +48,26 @@ def reset(q: Ints, refractory: "Refractory", fraction: int, arithmetic: "Arithme
 
 
 def largest_reset(refractory: "Refractory", fraction: int, arithmetic: "Arithmetic") -> int:
-    """Cmax: the refractory damping at Qmax, with f fraction bits."""
-    return int(reset(np.asarray([refractory.largest(fraction)]), refractory, fraction, arithmetic)[0])
+    """Cmax: the refractory damping at Qmax, with f fraction bits, in Python's unbounded integers."""
+    shift = refractory.gain_shift(fraction, arithmetic.reset_fraction)
+    rounded = (refractory.largest(fraction) * refractory.gain + (1 << shift - 1)) >> shift
+    return rounded << (arithmetic.accumulator_fraction - arithmetic.reset_fraction)
 
 
 def certificate(layer: "ResonatorLayer", arithmetic: "Arithmetic") -> Certificate:
-    """Evaluate the certificate of one layer in exact integers."""
-    damping, rotation = layer.coefficients(arithmetic)
+    """Evaluate the certificate of one layer in exact integers.
+
+    Coefficients are clipped at twice the disc's radius: beyond it they are outside the disc either way, and the
+    squares of what is left fit 64 bits.
+    """
     one = 1 << arithmetic.accumulator_fraction
-    ends = [
-        (one - damping - c) ** 2 + rotation**2
-        for c in (0, largest_reset(layer.refractory, layer.state_fraction, arithmetic))
-    ]
+    reach = 2 * one
+    D, W = (saturate(value, reach) for value in layer.coefficients(arithmetic))
+    c_max = min(largest_reset(layer.refractory, layer.state_fraction, arithmetic), reach)
+    at_rest, at_full_reset = ((one - D - c) ** 2 + W**2 for c in (0, c_max))
     largest = (1 << arithmetic.coefficient_bits) - 1
     fit = (layer.damping >= 0) & (layer.damping <= largest) & (layer.rotation >= 0) & (layer.rotation <= largest)
-    return Certificate(ends[0], ends[1], layer.energy_bound, one * one, fit)
+    return Certificate(at_rest, at_full_reset, layer.energy_bound, one * one, fit)
 
 
 def certify(network: "IntegerNetwork") -> None:

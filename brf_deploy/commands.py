@@ -9,7 +9,7 @@ from rich.table import Table
 from brf_deploy.evaluation import check_task
 from brf_deploy.options import backend_option, data_option, json_option, samples_option, task_option
 from brf_deploy.output import console, write_json
-from brf_deploy.quantize.loss import LayerLoss, quantization_loss
+from brf_deploy.quantization.loss import LayerLoss, quantization_loss
 from brf_deploy.silence import silence_test
 
 QUANTIZE_EXAMPLES = """\b
@@ -66,7 +66,7 @@ def quantize_command(
     from brf_deploy.data_directory import data_root
     from brf_deploy.float_file import load_float_network
     from brf_deploy.network_file import save_network
-    from brf_deploy.quantize import QuantizationConfig, Scheme, measure_ranges, quantize, quantize_unsafe
+    from brf_deploy.quantization import QuantizationConfig, Scheme, measure_ranges, quantize, quantize_unsafe
     from brf_deploy.task import load_task
 
     if (out is None) != unsafe:
@@ -143,17 +143,14 @@ def evaluate_command(
     Takes a float MODEL (.safetensors), run in float32, or an integer NET (.nir), run on a backend.
     """
     from brf_deploy.backend import load_backend
-    from brf_deploy.data_directory import data_root
-    from brf_deploy.evaluation import evaluate_float, evaluate_integer, first_samples
+    from brf_deploy.evaluation import evaluate_float, evaluate_integer, load_test
     from brf_deploy.float_file import load_float_network
     from brf_deploy.float_network import FloatNetwork
     from brf_deploy.network_file import load_network
     from brf_deploy.progress import sample_progress
-    from brf_deploy.task import load_task
 
     network = load_float_network(network_file) if network_file.suffix == MODEL_SUFFIX else load_network(network_file)
-    which = load_task(task)
-    test = first_samples(which.load("test", data_root(data)), samples)
+    which, test = load_test(network, task, samples, data)
     show = console(json_file)
     runner = None
     with sample_progress("evaluating", test.count) as done:

@@ -38,15 +38,17 @@ def demo_command(out: Path, epochs: int | None) -> None:
     verdict, page = out / "verify.json", out / "report.html"
     shorter = ["--epochs", str(epochs)] if epochs else []
     started = time.monotonic()
-    _run("train", "digits", "--out", str(out), "--force", *shorter)
-    _run("quantize", str(model), "--out", str(net), "--calibrate", "digits")
-    _run("simulate", str(net), "--task", "digits", "--backend", "lava", "--out", str(out / "trace.npz"))
-    _run("verify", str(model), str(net), "--task", "digits", "--json", str(verdict), "--keep", str(out / "difference"))
-    _run("report", str(net), "--model", str(model), "--task", "digits", "--out", str(page))
+    run_step("train", "digits", "--out", str(out), "--force", *shorter)
+    run_step("quantize", str(model), "--out", str(net), "--calibrate", "digits")
+    run_step("simulate", str(net), "--task", "digits", "--backend", "lava", "--out", str(out / "trace.npz"))
+    run_step(
+        "verify", str(model), str(net), "--task", "digits", "--json", str(verdict), "--keep", str(out / "difference")
+    )
+    run_step("report", str(net), "--model", str(model), "--task", "digits", "--out", str(page))
     _summary(json.loads(verdict.read_text(encoding="utf-8")), page, time.monotonic() - started)
 
 
-def _run(*arguments: str) -> None:
+def run_step(*arguments: str) -> None:
     """Show and run one command, in this process; its exit status decides whether the demo goes on."""
     console().print(Rule(style="dim"))
     console().print(f"$ brf-deploy {shlex.join(arguments)}", style="bold cyan", soft_wrap=True)

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from brf_deploy.arrays import Bools
 from brf_deploy.backend import Backend
+from brf_deploy.data_directory import data_root
 from brf_deploy.errors import InvalidInput
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.float_reference import run_float
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.operations import Operations, add_operations
 from brf_deploy.summary import CountingBackend, summarize
-from brf_deploy.task import Samples, Task, correct, matches
+from brf_deploy.task import Samples, Task, correct, load_task, matches
 from brf_deploy.trace import Trace
 
 # Words (one array element of every kind) that a chunk of samples may occupy; 16 M keep a run near 100 MB.
@@ -65,6 +67,15 @@ def first_samples(samples: Samples, count: int | None) -> Samples:
     if count > samples.count:
         raise InvalidInput(f"samples: {count} asked for, the split has {samples.count}")
     return samples.take(slice(count))
+
+
+def load_test(
+    network: FloatNetwork | IntegerNetwork, task: str | None, count: int | None, data: Path | None
+) -> tuple[Task, Samples]:
+    """A task that fits the network (its own by default) and the first `count` samples of its test split, or all."""
+    found = load_task(task or network.task)
+    check_task(network, found)
+    return found, first_samples(found.load("test", data_root(data)), count)
 
 
 def check_task(network: FloatNetwork | IntegerNetwork, task: Task) -> None:

@@ -21,6 +21,7 @@ from brf_deploy.float_network import (
     Neurons,
     RFNeurons,
 )
+from brf_deploy.whole_file import write_whole
 
 SCHEMA = 1
 KEY = "brf_deploy.float_network"
@@ -60,10 +61,7 @@ def save_float_network(network: FloatNetwork, path: Path) -> None:
         "layers": layers,
         "notes": network.notes,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(save(tensors, {KEY: json.dumps(configuration, sort_keys=True)}))
-    part.replace(path)
+    write_whole(path, save(tensors, {KEY: json.dumps(configuration, sort_keys=True)}))
 
 
 def load_float_network(path: Path) -> FloatNetwork:

@@ -32,6 +32,12 @@ def p_omega(omega: Floats, dt: float) -> Floats:
     return np.asarray((-1 + np.sqrt(1 - np.square(dt * omega))) / dt)
 
 
+def leak_factor(tau: Floats, dtype: type[np.floating]) -> Real:
+    """``alpha = exp(-1 / tau)`` rounded once, from float64: the exponentials of float32 libraries differ in bits."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.exp(-1 / tau.astype(np.float64)), dtype)
+
+
 class Dynamics(Protocol):
     """One layer's neurons: state arrays (batch, neurons) by name, advanced by `step`."""
 
@@ -82,8 +88,8 @@ class ALIF:
     """Adaptive LIF (Yin et al. 2021): adaptation a, threshold ``theta + beta a``, reset by subtraction."""
 
     def __init__(self, neurons: ALIFNeurons, batch: int, dtype: type[np.floating]) -> None:
-        self.alpha = np.exp(-1 / neurons.tau_mem.astype(dtype))
-        self.rho = np.exp(-1 / neurons.tau_adp.astype(dtype))
+        self.alpha = leak_factor(neurons.tau_mem, dtype)
+        self.rho = leak_factor(neurons.tau_adp, dtype)
         self.theta, self.beta = dtype(neurons.theta), dtype(neurons.beta)
         self.state = {name: np.zeros((batch, neurons.count), dtype) for name in ("u", "a")}
         self.z = np.zeros((batch, neurons.count), dtype)
@@ -155,8 +161,7 @@ class FloatRun:
         self.dynamics = [dynamics(layer.neurons, batch, dtype) for layer in network.layers]
         self.spikes = [np.zeros((batch, layer.neurons.count), bool) for layer in network.layers]
         self.weights = [_weights(layer, dtype) for layer in network.layers]
-        tau = network.readout.tau.astype(dtype)
-        self.alpha = np.exp(-1 / tau)
+        self.alpha = leak_factor(network.readout.tau, dtype)
         self.readout_weight = np.ascontiguousarray(network.readout.weight.astype(dtype).T)
         self.y = np.zeros((batch, network.outputs), dtype)
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brf_deploy.arrays import Bools, Ints
-from brf_deploy.network import IntegerNetwork, Synapses
+from brf_deploy.layers import Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_deploy.trace import Trace
 
 

@@ -10,6 +10,8 @@ import click
 import numpy as np
 from rich.console import Console
 
+from brf_deploy.whole_file import write_whole
+
 STANDARD_OUTPUT = Path("-")
 
 
@@ -24,9 +26,7 @@ def write_json(path: Path, value: Any) -> None:
     if path == STANDARD_OUTPUT:
         click.echo(text, nl=False)
         return
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, text.encode())
 
 
 def plain(value: Any) -> Any:

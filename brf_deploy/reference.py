@@ -11,7 +11,8 @@ from brf_deploy.arrays import Bools, Ints
 from brf_deploy.backend import Availability, check_inputs
 from brf_deploy.certificate import reset
 from brf_deploy.fixed_point import saturate, shift_down, shift_toward_zero, shift_up, weighted_sum
-from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, ResonatorLayer
+from brf_deploy.layers import Arithmetic, Readout, ResonatorLayer
+from brf_deploy.network import IntegerNetwork
 from brf_deploy.trace import LayerTrace, Record, Trace
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from brf_deploy.arrays import Bools, Ints
 from brf_deploy.certificate import certificate
-from brf_deploy.network import Arithmetic, ResonatorLayer
+from brf_deploy.layers import Arithmetic, ResonatorLayer
 from brf_deploy.reference import ResonatorState, resonator_step
 
-# arithmetic.md section 4: 300 driven steps, 20,000 silent ones, spikes counted in the last 2,000.
+# arithmetic.md section 5: 300 driven steps, 20,000 silent ones, spikes counted in the last 2,000.
 DRIVEN_STEPS = 300
 SILENT_STEPS = 20_000
 WATCHED_STEPS = 2_000

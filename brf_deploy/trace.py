@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from brf_deploy.arrays import Bools
 from brf_deploy.errors import InvalidFile
+from brf_deploy.whole_file import write_whole
 
 
 class Record(Enum):
@@ -56,10 +58,9 @@ class Trace:
 
     def save(self, path: Path) -> None:
         """Write a compressed ``.npz``; the file appears whole or not at all."""
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, **self.fields())  # type: ignore[arg-type]
-        part.replace(path)
+        file = BytesIO()
+        np.savez_compressed(file, **self.fields())  # type: ignore[arg-type]
+        write_whole(path, file.getbuffer())
 
     @classmethod
     def load(cls, path: Path) -> "Trace":
@@ -86,5 +87,7 @@ class Trace:
 
 def join_samples(traces: list[Trace]) -> Trace:
     """Put runs over different samples of the same length together, in order."""
+    if len(traces) == 1:
+        return traces[0]
     named = [trace.fields() for trace in traces]
     return Trace.from_fields({name: np.concatenate([n[name] for n in named], axis=1) for name in named[0]})

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from brf_deploy.arrays import Ints
 from brf_deploy.encoding import Encoding
-from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.layers import Arithmetic, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 
 
 def random_synapses(rng, targets, sources, weight_bits, low, high):

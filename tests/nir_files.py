@@ -7,7 +7,8 @@ import numpy as np
 
 from brf_deploy.encoding import Encoding
 from brf_deploy.float_network import ALIFNeurons, BRFNeurons, FloatLayer, FloatNetwork, FloatReadout, RFNeurons
-from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.layers import Arithmetic, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 
 
 def small_network(cls=IntegerNetwork, **changes):

@@ -128,7 +128,9 @@ def test_verify_fails_when_the_network_is_another_one(digits, tmp_path):
 
 def test_verify_refuses_what_it_cannot_compare(digits):
     files = (digits / "model.safetensors", digits / "net.nir")
-    assert "backend 'quantum' is unknown; there are: fast, lava" in run("verify", *files, "--backends", "quantum", status=2)
+    assert "backend 'quantum' is unknown; there are: fast, lava" in run(
+        "verify", *files, "--backends", "quantum", status=2
+    )
     assert "MODEL and NET are needed" in run("verify", files[0], status=2)
     assert "no such file" in run("verify", files[0], digits / "absent.nir", status=2)
     assert "not a folder kept by" in run("verify", "--case", digits, status=2)

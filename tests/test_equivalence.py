@@ -11,7 +11,7 @@ from brf_deploy.encoding import Encoding
 from brf_deploy.errors import BackendFailure, InvalidFile, InvalidInput
 from brf_deploy.evaluation import Evaluation
 from brf_deploy.float_reference import run_float
-from brf_deploy.quantize import QuantizationConfig, measure_ranges, quantize
+from brf_deploy.quantization import QuantizationConfig, measure_ranges, quantize
 from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Decision, Samples
 from brf_deploy.trace import LayerTrace, Record, Trace, join_samples

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import integer_networks, messages_for, random_network
 
-from brf_deploy.network import Synapses
+from brf_deploy.layers import Synapses
 from brf_deploy.reference import REFERENCE
 from brf_deploy.trace import Record
 from brf_hardware.fast import native

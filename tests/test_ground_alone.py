@@ -50,7 +50,7 @@ for module in pkgutil.walk_packages(brf_deploy.__path__, "brf_deploy."):
     print(module.name)
 """
     modules = set(alone(program)[0].split())
-    assert {f"brf_deploy.{name}" for name in ("network", "reference", "quantize.poles", "cli", "doctor")} <= modules
+    assert {f"brf_deploy.{name}" for name in ("network", "reference", "quantization.poles", "cli", "doctor")} <= modules
 
 
 def test_a_random_network_runs_through_the_reference():
@@ -69,7 +69,7 @@ def test_a_float_network_is_quantised_and_runs():
 import numpy as np
 from brf_deploy.encoding import Encoding
 from brf_deploy.float_network import BRFNeurons, FloatLayer, FloatNetwork, FloatReadout
-from brf_deploy.quantize import QuantizationConfig, measure_ranges, quantize
+from brf_deploy.quantization import QuantizationConfig, measure_ranges, quantize
 from brf_deploy.reference import REFERENCE
 rng = np.random.default_rng(0)
 neurons = BRFNeurons(rng.uniform(3, 50, 16), rng.uniform(0.1, 2, 16))

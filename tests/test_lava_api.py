@@ -128,7 +128,7 @@ def test_absent_lava_says_how_to_get_it(monkeypatch, version, modules, reason):
     monkeypatch.setattr(lava_backend, "version", version)
     monkeypatch.setattr(lava_backend, "find_spec", modules.get)
     assert INSTALL == (
-        "pip install 'brf-deploy[lava]' then pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
+        "pip install 'brf-deploy[lava]', then pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
     )
     for name, backend in (("lava", LAVA), ("lava-processes", LAVA_PROCESSES)):
         message = f"backend '{name}' is not available: {reason}: {INSTALL}"
@@ -144,11 +144,12 @@ def test_limits_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("BRF_LAVA_STALL_LIMIT", "7.5")
     monkeypatch.setenv("BRF_LAVA_TIME_LIMIT", "99")
     limits = Limits.from_environment()
-    assert (limits.stall, limits.total_for(10**12)) == (7.5, 99)
+    assert (limits.stall, limits.total_for(10**3, 10**12)) == (7.5, 99)
 
 
 def test_total_limit_grows_with_the_work():
-    assert Limits().total_for(10**9) > Limits().total_for(10**6) > 30
+    limits = Limits()
+    assert limits.total_for(10**4, 10**9) > limits.total_for(10**2, 10**9) > limits.total_for(10**2, 10**6) > 60
 
 
 @pytest.mark.parametrize(

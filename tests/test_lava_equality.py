@@ -12,8 +12,12 @@ from brf_deploy.errors import InvalidInput, Unsupported
 from brf_deploy.float_reference import run_float
 from brf_deploy.reference import REFERENCE
 from brf_deploy.trace import Record
+from brf_hardware.chunks import WORKING_BYTES
 from brf_hardware.lava import backend as lava_backend
-from brf_hardware.lava.backend import LAVA, LAVA_PROCESSES, run_floating_point
+from brf_hardware.lava.backend import FUSED, LAVA, LAVA_PROCESSES, run_floating_point
+from brf_hardware.lava.interpreter import run_job
+from brf_hardware.lava.limits import Limits
+from brf_hardware.lava.request import Request
 
 pytestmark = pytest.mark.xdist_group("lava")
 BACKENDS = pytest.mark.parametrize("backend", [LAVA, LAVA_PROCESSES], ids=lambda backend: backend.name)
@@ -70,7 +74,7 @@ def test_nothing_to_run_gives_an_empty_trace(backend, steps, batch):
 def test_large_batches_run_in_chunks(monkeypatch):
     network = random_network(neurons=(4,))
     messages = messages_for(network, 10, 3)
-    monkeypatch.setattr(lava_backend, "CHUNK_BYTES", 2 * 10 * (4 * 13 + 2 * 4))
+    monkeypatch.setattr(lava_backend, "CHUNK_BYTES", 2 * (10 * (3 * 8 + 4 * 13 + 2 * 4) + 4 * WORKING_BYTES))
     requests = []
     run_job = lava_backend.run_job
     monkeypatch.setattr(lava_backend, "run_job", lambda *job: requests.append(job[1]) or run_job(*job))
@@ -92,6 +96,13 @@ def test_float_models_equal_the_float_reference():
     found = run_floating_point(network, messages, Record.STATES)
     assert found.layers[1].spikes.mean() > 0.02
     assert_equal(found, run_float(network, messages, np.float64, Record.STATES))
+
+
+def test_float_networks_are_not_fused():
+    network = random_float_network()
+    request = Request(network, random_messages(network, 2, 1), Record.SPIKES, Limits())
+    with pytest.raises(Unsupported, match="the one-process network is fixed-point only"):
+        run_job(FUSED, request, 60)
 
 
 def test_other_float_neurons_are_refused():

@@ -19,7 +19,7 @@ from brf_hardware.lava.limits import Limits
 pytestmark = pytest.mark.xdist_group("lava")
 
 NETWORK = random_network(neurons=(6,))
-LIMITS = Limits(stall=2.0)
+SOON = Limits(stall=2.0)
 PATIENCE = 15.0  # seconds for start, failure and clean-up on a busy machine; the failures themselves take a few
 
 
@@ -49,17 +49,20 @@ def wait_until(condition, seconds=PATIENCE):
 
 @pytest.fixture(autouse=True)
 def _nothing_left(tmp_path, monkeypatch):
-    """No process, no temporary file, no shared memory; other programs' segments come and go, so look twice."""
+    """No process, no temporary file, no shared memory.
+
+    Looked at more than once: killed processes take a moment to go, and other programs' segments come and go.
+    """
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "lava_saboteurs"))
     segments = set(Path("/dev/shm").iterdir())
     yield
-    assert processes_of(os.getpid()) == []
     assert list(tmp_path.iterdir()) == []
+    wait_until(lambda: processes_of(os.getpid()) == [], 2)
     wait_until(lambda: set(Path("/dev/shm").iterdir()) <= segments)
 
 
-def run_sabotaged(sabotage, monkeypatch, job="saboteur:run", limits=LIMITS):
+def run_sabotaged(sabotage, monkeypatch, job="saboteur:run", limits=None):
     """The message of the failure and the seconds it took."""
     monkeypatch.setenv("SABOTAGE", sabotage)
     started = time.monotonic()
@@ -89,7 +92,7 @@ def test_a_model_that_fails(when, where, what, causes, monkeypatch):
 
 @pytest.mark.parametrize("what", ["spin", "sleep"])
 def test_a_model_that_hangs_in_a_step(what, monkeypatch):
-    message = run_sabotaged(f"step:{what}", monkeypatch)
+    message = run_sabotaged(f"step:{what}", monkeypatch, limits=SOON)
     assert "no time step finished for 2 s in time step 5\nprocess 'saboteur' does not come back:" in message
     assert "saboteur.py" in message
     assert "in run_spk" in message
@@ -97,8 +100,14 @@ def test_a_model_that_hangs_in_a_step(what, monkeypatch):
     assert "raise the limit: BRF_LAVA_STALL_LIMIT=SECONDS" in message
 
 
+def test_a_deadlock(monkeypatch):
+    message = run_sabotaged("step:swallow", monkeypatch, limits=SOON)
+    assert "no time step finished for 2 s in time step 5\nwaiting for another process: 'victim'\n" in message
+    assert "does not come back" not in message
+
+
 def test_a_model_that_hangs_while_it_is_built(monkeypatch):
-    message = run_sabotaged("build:spin", monkeypatch)
+    message = run_sabotaged("build:spin", monkeypatch, limits=SOON)
     assert "no time step finished for 2 s while the network was built\nprocess 'saboteur' does not" in message
 
 
@@ -121,7 +130,7 @@ def test_an_interpreter_that_hangs(monkeypatch):
 
 def run_in_thread(job):
     """A run of many steps, and where its error will be."""
-    backend, failures = LavaBackend("lava", job, LIMITS), []
+    backend, failures = LavaBackend("lava", job), []
 
     def run():
         try:

@@ -9,7 +9,8 @@ from networks import random_network
 from brf_deploy.encoding import Encoding
 from brf_deploy.errors import CertificateViolation, InvalidNetwork
 from brf_deploy.float_network import ALIFNeurons, BRFNeurons, FloatLayer, FloatNetwork, FloatReadout, RFNeurons
-from brf_deploy.network import Arithmetic, Synapses, UncertifiedNetwork
+from brf_deploy.layers import Arithmetic, Refractory, Synapses
+from brf_deploy.network import UncertifiedNetwork
 
 NETWORK = random_network(seed=5, neurons=(4, 3), inputs=2)
 
@@ -43,6 +44,34 @@ def test_the_certificate_looks_at_both_ends():
         replace(NETWORK, layers=(NETWORK.layers[0], over))
 
 
+@pytest.mark.parametrize("state_bits", [12, 16, 20, 24, 32])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rotation": 4095, "rotation_exponent": 0, "damping": 1 << 11, "damping_exponent": 12},
+        {"rotation": 1, "rotation_exponent": 12, "damping": 4095, "damping_exponent": 0},
+        {"rotation": 1 << 62},
+        {"rotation": -1},
+        {"damping": 1 << 44, "damping_exponent": 0},
+    ],
+)
+def test_coefficients_cannot_wrap_around_the_certificate(state_bits, changes):
+    """Coefficients whose squares or shifts leave 64 bits do not come back in as small ones."""
+    small = random_network(seed=5, neurons=(1,), state_bits=state_bits)
+    fields = {name: np.array([value]) for name, value in changes.items()}
+    with pytest.raises(InvalidNetwork):
+        replace(small, layers=(replace(small.layers[0], energy_bound=np.array([(1 << 40) - 1]), **fields),))
+
+
+def test_a_refractory_damping_cannot_wrap_around_the_certificate():
+    small = random_network(seed=5, neurons=(1,), state_bits=20)
+    refractory = Refractory(decay=65535, decay_exponent=16, gain=65535, gain_exponent=0)
+    arithmetic = replace(small.arithmetic, reset_fraction=0)
+    layer = replace(small.layers[0], refractory=refractory, state_fraction=2, threshold=4)
+    with pytest.raises(InvalidNetwork):
+        replace(small, arithmetic=arithmetic, layers=(layer,))
+
+
 def test_a_bound_that_allows_the_circle_is_refused():
     with pytest.raises(CertificateViolation):
         with_layer(energy_bound=np.full(4, 1 << 40))
@@ -63,6 +92,7 @@ def test_an_uncertified_network_is_another_type():
         ({"damping_exponent": np.full(4, 21)}, r"damping_exponent\[0\]: 21 is outside 0..20"),
         ({"state_fraction": 24}, "state_fraction: 24 is outside 1..23"),
         ({"threshold": 0}, "threshold: 0 is outside"),
+        ({"threshold": 2.0}, "threshold: 2.0 found, an integer needed"),
         ({"dt": float("nan")}, "dt: nan found"),
         ({"recurrent": Synapses(np.zeros((4, 5), np.int64), np.zeros(4, np.int64))}, "5 entries on axis 1, expected 4"),
         ({"state_fraction": 21, "threshold": 1 << 21}, "and q 25, the limits are 53 and 23"),

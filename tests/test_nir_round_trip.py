@@ -103,6 +103,11 @@ def test_neurons_of_every_sort_round_trip(tmp_path):
     assert same(NIR.read_float(tmp_path / "network.nir"), small_float_network())
 
 
+def test_a_step_of_one_second_round_trips():
+    network = small_network(layers=(type(small_network().layers[0])(**{**vars(small_network().layers[0]), "dt": 1}),))
+    assert NIR.from_graph(NIR.to_graph(network)).layers[0].dt == 1
+
+
 @given(integer_networks(max_neurons=6))
 def test_linear_nodes_hold_the_real_weight_of_a_message(network):
     """2**Fs times what the Linear nodes deliver is the x of the reference, bit for bit."""
@@ -231,7 +236,7 @@ def test_weights_wider_than_float32_are_refused():
 
 def test_a_file_too_large_to_read_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LARGEST_CONTENTS", 10_000)
-    with pytest.raises(Unsupported, match=r"\d+ bytes needed, a `\.nir` file may have 10000; make the layers smaller"):
+    with pytest.raises(Unsupported, match=r"\d+ bytes needed, a `\.nir` file has at most 10000; use fewer neurons"):
         NIR.write(small_network(), tmp_path / "network.nir")
     assert list(tmp_path.iterdir()) == []
 

@@ -14,8 +14,8 @@ from brf_deploy.errors import CertificateViolation, InvalidInput, InvalidNetwork
 from brf_deploy.fixed_point import to_real
 from brf_deploy.float_network import BRFNeurons, FloatReadout
 from brf_deploy.float_reference import run_float
-from brf_deploy.network import Refractory
-from brf_deploy.quantize import (
+from brf_deploy.layers import Refractory
+from brf_deploy.quantization import (
     QuantizationConfig,
     Ranges,
     Scheme,
@@ -24,9 +24,9 @@ from brf_deploy.quantize import (
     quantize,
     quantize_unsafe,
 )
-from brf_deploy.quantize.calibration import fraction_bits
-from brf_deploy.quantize.poles import Poles, dwn, float_poles
-from brf_deploy.quantize.weights import quantize_rows
+from brf_deploy.quantization.calibration import fraction_bits
+from brf_deploy.quantization.poles import Poles, dwn, float_poles
+from brf_deploy.quantization.weights import quantize_rows
 from brf_deploy.silence import silence_test
 from brf_deploy.trace import Record
 

@@ -60,8 +60,8 @@ def test_a_network_returns_readout_counts_and_spikes_on_request():
 
 def test_parameters_have_the_names_of_the_field():
     names = {name for name, _ in small_model(recurrent=False).named_parameters()}
-    layers = {f"_layers.{i}.{name}" for i in (0, 1) for name in ("omega", "b_offset", "input_weight")}
-    assert names == layers | {"_layers.1.recurrent_weight", "readout.tau", "readout.weight"}
+    layers = {f"layers.{i}.{name}" for i in (0, 1) for name in ("omega", "b_offset", "input_weight")}
+    assert names == layers | {"layers.1.recurrent_weight", "readout.tau", "readout.weight"}
 
 
 def test_the_same_generator_gives_the_same_layer_and_leaves_torchs_own_alone():

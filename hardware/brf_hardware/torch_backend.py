@@ -17,15 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from brf_deploy.arrays import Ints
-from brf_deploy.backend import Availability, check_inputs
+from brf_deploy.backend import Availability, check_inputs, require_present
 from brf_deploy.errors import InvalidInput, Unavailable
-from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, ResonatorLayer, Synapses
-from brf_deploy.trace import LayerTrace, Record, Trace, join_samples
+from brf_deploy.layers import Arithmetic, Readout, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.trace import LayerTrace, Record, Trace
+from brf_hardware.chunks import run_in_chunks
 
 if TYPE_CHECKING:
     import torch
 
 CHUNK_BYTES = 1 << 30
+PRODUCTS_A_THREAD = 1 << 23  # a millisecond's work for one core
 STATES = ("u", "v", "q")
 
 
@@ -50,12 +53,9 @@ class TorchBackend:
     def run(self, network: IntegerNetwork, inputs: Ints, record: Record = Record.STATES) -> Trace:
         """Run messages (time, batch, inputs) from silence."""
         messages = check_inputs(network, inputs)
-        steps, batch, _ = messages.shape
-        size = max(1, self.chunk_bytes // max(1, steps * _bytes_a_step(network, record)))
-        with _inference(self.device) as device:
+        with _inference(self.device) as device, _threads(network, messages.shape[1]):
             compiled = _Network(network, device)
-            starts = range(0, max(1, batch), size)
-            return join_samples([compiled.run(messages[:, start : start + size], record) for start in starts])
+            return run_in_chunks(lambda chunk: compiled.run(chunk, record), network, messages, record, self.chunk_bytes)
 
 
 TORCH = TorchBackend()
@@ -64,9 +64,7 @@ TORCH = TorchBackend()
 @contextmanager
 def _inference(name: str | None) -> "Iterator[torch.device]":
     """The chosen device, with gradients off."""
-    found = TORCH.availability()
-    if not found.present:
-        raise Unavailable(f"backend 'torch' is not available: {found.detail}")
+    require_present(TORCH)
     import torch
 
     try:
@@ -76,16 +74,27 @@ def _inference(name: str | None) -> "Iterator[torch.device]":
     present = {"cpu": 1, "cuda": torch.cuda.device_count()}
     if (device.index or 0) >= present.get(device.type, 0):
         raise Unavailable(
-            f"torch device '{name}' is not here, or has no float64; torch sees the CPU and {present['cuda']} CUDA GPUs"
+            f"torch device '{name}' is not here, or has no float64; torch sees 'cpu' and {present['cuda']} times 'cuda'"
         )
     with torch.inference_mode():
         yield device
 
 
-def _bytes_a_step(network: IntegerNetwork, record: Record) -> int:
-    """On the device for one sample: 8 a message, 1 a spike, 4 a state or output."""
-    a_neuron = 1 + 4 * len(STATES) * (record is Record.STATES)
-    return 8 * network.inputs + a_neuron * sum(layer.count for layer in network.layers) + 4 * network.outputs
+@contextmanager
+def _threads(network: IntegerNetwork, batch: int) -> Iterator[None]:
+    """No more CPU threads than a step's matrix products can use, for the time of a run.
+
+    Threads that share too little wait for each other; on a busy machine that made a step fifty times slower.
+    """
+    import torch
+
+    products = max(layer.count * max(layer.count, layer.input.sources) for layer in network.layers)
+    allowed = torch.get_num_threads()
+    torch.set_num_threads(min(allowed, 1 + batch * products // PRODUCTS_A_THREAD))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(allowed)
 
 
 class _Network:

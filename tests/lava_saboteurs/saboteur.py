@@ -62,6 +62,7 @@ SABOTAGE = {
     "die": die,
     "spin": spin,
     "sleep": lambda: time.sleep(3600),
+    "swallow": lambda: None,
 }
 
 
@@ -91,6 +92,7 @@ class PySaboteurModel(PyLoihiProcessModel):
         z = self.s_in.recv()
         if self.when == "step" and self.time_step == STEP:
             self.sabotage()
+            return
         self.s_out.send(z)
 
 

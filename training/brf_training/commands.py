@@ -62,8 +62,8 @@ def import_command(
     network = read_published(checkpoint, neuron, load_task(task_name), permutation)
     save_float_network(network, out)
     screen = console()
-    screen.print(repr(network), markup=False)
-    screen.print(f"written to {out}", markup=False)
+    screen.print(repr(network), markup=False, soft_wrap=True)
+    screen.print(f"written to {out}", markup=False, soft_wrap=True)
 
 
 @click.command(epilog=TRAIN_EXAMPLES)
@@ -78,7 +78,15 @@ def import_command(
     help="A TOML file, or a shipped recipe: digits, ecg, ecg-quick.  [default: the task's name]",
 )
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Instead of the recipe's.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Instead of the recipe's.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="CPU threads; networks of a few hundred neurons gain little from more, and lose much on a busy machine.",
+)
 @data_option
 @click.option("--force", is_flag=True, help="Overwrite the files of an earlier run in DIR.")
 def train_command(
@@ -87,6 +95,7 @@ def train_command(
     recipe_name: str | None,
     epochs: int | None,
     seed: int | None,
+    threads: int,
     data: Path | None,
     force: bool,
 ) -> None:
@@ -97,10 +106,13 @@ def train_command(
     """
     if out.is_dir() and any(out.iterdir()) and not force:
         raise InvalidInput(f"'{out}' is not empty; choose another --out, or overwrite an earlier run with --force")
+    import torch
+
     from brf_training.monitor import progress_bar
     from brf_training.recipe import load_recipe
     from brf_training.train import MODEL, train_network
 
+    torch.set_num_threads(threads)
     task = load_task(task_name)
     recipe = load_recipe(recipe_name or task.name)
     recipe = replace(
@@ -115,4 +127,4 @@ def train_command(
         f"test accuracy {100 * summary.test_accuracy:.2f} %, {summary.test_spikes_per_sample:.1f} spikes a sample, "
         f"best epoch {summary.best_epoch} of {summary.epochs}, {summary.seconds:.0f} s"
     )
-    screen.print(f"model written to {out / MODEL}", markup=False)
+    screen.print(f"model written to {out / MODEL}", markup=False, soft_wrap=True)

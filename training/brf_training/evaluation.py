@@ -9,6 +9,7 @@ from torch import Tensor
 
 from brf_deploy.arrays import Ints
 from brf_deploy.encoding import Encoding
+from brf_deploy.evaluation import Evaluation
 from brf_deploy.task import Decision, Samples, correct
 from brf_training.extract import array_of, tensor_of
 from brf_training.model import RecurrentNetwork
@@ -17,18 +18,16 @@ from brf_training.objective import Objective
 BATCH = 256
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Mean loss, accuracy in 0..1, spikes (samples, layers) summed over time and neurons."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ModelEvaluation(Evaluation):
+    """The ground's evaluation with the mean loss."""
 
     loss: float
-    accuracy: float
-    spikes: Ints
 
     @property
     def spikes_per_sample(self) -> float:
         """Spikes of all layers, mean over samples."""
-        return float(self.spikes.sum(axis=1).mean())
+        return self.total_spikes / self.samples
 
 
 def batches(
@@ -49,13 +48,13 @@ def evaluate(
     decision: Decision,
     objective: Objective,
     batch: int = BATCH,
-) -> Evaluation:
+) -> ModelEvaluation:
     """Loss, accuracy and spikes of a model; accuracy is over samples, or over steps where each step is labelled."""
-    loss, right, spikes = 0.0, [], []
+    loss, right, counts = 0.0, [], []
     for inputs, labels in batches(samples, encoding, batch):
         run = model.forward(inputs)
         loss += float(objective(run.readout, labels)) * inputs.shape[1]
-        right.append(correct(array_of(run.readout), array_of(labels), decision, objective.skip_steps).ravel())
-        spikes.append(array_of(torch.stack([counts.sum(1) for counts in run.spike_counts], 1)))
-    total = np.concatenate(spikes).astype(np.int64)
-    return Evaluation(loss / samples.count, float(np.concatenate(right).mean()), total)
+        right.append(correct(array_of(run.readout), array_of(labels), decision, objective.skip_steps))
+        counts.append([array_of(layer).astype(np.int64) for layer in run.spike_counts])
+    spikes = tuple(np.concatenate(layer) for layer in zip(*counts, strict=True))
+    return ModelEvaluation(np.concatenate(right, axis=-1), spikes, loss=loss / samples.count)

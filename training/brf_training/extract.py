@@ -22,7 +22,7 @@ def to_float_network(
     `encoding` tells how messages become the model's real inputs. Raises `InvalidNetwork` for NaN or infinite
     parameters, and where ``dt * omega > 1``.
     """
-    layers = tuple(_layer(layer) for layer in model.layers)
+    layers = tuple(_layer(layer) for layer in model.chain)
     readout = FloatReadout(np.abs(array_of(model.readout.tau)), array_of(model.readout.weight))
     return FloatNetwork(task, encoding, layers, readout, skip_steps, notes or {})
 

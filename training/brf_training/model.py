@@ -117,22 +117,22 @@ class RecurrentNetwork(nn.Module):
         for below, layer in pairwise(chain):
             _check_sources(f"layer '{layer.name}' input_weight", layer.input_weight, below)
         _check_sources("readout weight", readout.weight, chain[-1])
-        self._layers = nn.ModuleList(chain)
+        self.layers = nn.ModuleList(chain)
         self.readout = readout
 
     @property
-    def layers(self) -> tuple[RecurrentLayer, ...]:
-        """The layers, first to last."""
-        return tuple(layer for layer in self._layers if isinstance(layer, RecurrentLayer))
+    def chain(self) -> list[RecurrentLayer]:
+        """The layers, first to last, under their own type."""
+        return [layer for layer in self.layers if isinstance(layer, RecurrentLayer)]
 
     def forward(self, inputs: Tensor, keep_spikes: bool = False) -> SequenceRun:
         """Run real inputs (time, batch, inputs) from silence; spikes are returned on request."""
-        return run_sequence([layer.cell for layer in self.layers], self.readout.integrators, inputs, keep_spikes)
+        return run_sequence([layer.cell for layer in self.chain], self.readout.integrators, inputs, keep_spikes)
 
     @torch.no_grad()
     def project(self) -> None:
         """Move parameters back to where the dynamics are defined; call it after each optimiser step."""
-        for layer in self.layers:
+        for layer in self.chain:
             layer.neuron.project(layer.raw)
 
 

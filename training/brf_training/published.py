@@ -74,7 +74,12 @@ def load_pt(path: Path, noun: str) -> Any:
         raise InvalidFile(f"{noun} '{path}': no such file")
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, AttributeError, OSError) as error:
+    except pickle.UnpicklingError as error:  # torch's own text advises to run the code in the file
+        raise InvalidFile(
+            f"{noun} '{path}': not a torch file, or one that holds more than tensors; such a file could run code and "
+            "is not read. Save the state_dict alone"
+        ) from error
+    except (RuntimeError, EOFError, KeyError, ValueError, AttributeError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InvalidFile(f"{noun} '{path}': not a readable torch file of plain tensors ({reason})") from error
 

@@ -13,7 +13,7 @@ from brf_deploy.errors import InvalidInput, InvalidNetwork
 from brf_deploy.float_file import load_float_network, save_float_network
 from brf_deploy.output import write_json
 from brf_deploy.task import Samples, Task
-from brf_training.evaluation import Evaluation, batches, evaluate
+from brf_training.evaluation import ModelEvaluation, batches, evaluate
 from brf_training.extract import from_float_network, to_float_network
 from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
 from brf_training.monitor import EpochMetrics, Monitor, metrics_file, tensorboard_events
@@ -89,7 +89,7 @@ class Trainer:
             seconds=monotonic() - start,
         )
 
-    def measure(self, model: RecurrentNetwork, samples: Samples) -> Evaluation:
+    def measure(self, model: RecurrentNetwork, samples: Samples) -> ModelEvaluation:
         """Loss, accuracy and spikes under this recipe."""
         return evaluate(model, samples, self.task.encoding, self.task.decision, self.recipe.objective)
 
@@ -123,10 +123,10 @@ class Trainer:
         return rate
 
     def _fail(self, loss: float, noun: str) -> None:
-        clip = "unset" if self.recipe.clip_norm is None else f"{self.recipe.clip_norm:g}"
+        clip = "set clip_norm" if self.recipe.clip_norm is None else f"lower clip_norm ({self.recipe.clip_norm:g})"
         raise InvalidNetwork(
             f"training on '{self.task.name}': the {noun} loss is {loss} in epoch {self.epoch}, so a weight or a state "
-            f"overflowed; lower learning_rate ({self.recipe.learning_rate:g}) or clip_norm ({clip}). The best "
+            f"overflowed; lower learning_rate ({self.recipe.learning_rate:g}) or {clip}. The best "
             "checkpoint of the earlier epochs is kept"
         )
 

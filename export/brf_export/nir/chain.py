@@ -56,13 +56,15 @@ class Chain:
 
     @classmethod
     def of(cls, nodes: Mapping[str, nir.NIRNode]) -> "Chain":
-        """The chain that these nodes make by their names; edges are compared afterwards, see `require_same`."""
-        count = 0
-        while f"layer{count}" in nodes:
-            count += 1
-        return cls(
-            _wanted(MessageNode, "messages", nodes), tuple(_stage(nodes, name) for name in _names(max(count, 1) + 1))
-        )
+        """The chain that these nodes make by their names.
+
+        What sort of neurons they are is for the network to say, and edges are compared afterwards, see `require_same`.
+        """
+        layers = 1  # of which a file without any is told that layer0 is missing
+        while f"layer{layers}" in nodes:
+            layers += 1
+        messages = _wanted(nir.NIRNode, "messages", nodes)
+        return cls(messages, tuple(_stage(nodes, name) for name in _names(layers + 1)))
 
 
 def of_type(node_type: type[Node], name: str, found: Any, advice: str = "") -> Node:
@@ -84,7 +86,7 @@ def _wanted(node_type: type[Node], name: str, nodes: Mapping[str, nir.NIRNode]) 
 def _stage(nodes: Mapping[str, nir.NIRNode], name: str) -> Stage:
     recurrent = f"{name}_recurrent"
     return Stage(
-        _wanted(SchemaNode, name, nodes),
+        _wanted(nir.NIRNode, name, nodes),
         _wanted(nir.Linear, f"{name}_input", nodes).weight,
         _wanted(nir.Linear, recurrent, nodes).weight if recurrent in nodes else None,
     )

@@ -38,7 +38,7 @@ class Kind:
     def __str__(self) -> str:
         if self.sort == "text":
             return "text"
-        return f"{self.sort} scalar" if self.axes == 0 else f"{self.sort} array with {self.axes} axes"
+        return f"{self.sort} scalar" if self.axes == 0 else f"{self.sort} array (ndim {self.axes})"
 
 
 # The annotations of a node's fields.
@@ -114,4 +114,4 @@ def _found(value: Any) -> str:
     if isinstance(value, str | bytes):
         return "text"
     array = np.asarray(value)
-    return f"{array.dtype} with {array.ndim} axes" if array.ndim else f"{array.dtype} scalar"
+    return f"{array.dtype} array (ndim {array.ndim})" if array.ndim else f"{array.dtype} scalar"

@@ -9,6 +9,7 @@ from brf_deploy.errors import Unsupported
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.network_file import require_file_at
+from brf_deploy.whole_file import write_whole
 from brf_export.gate import require_certified
 from brf_export.nir import float_graph as floats
 from brf_export.nir import integer_graph as integers
@@ -17,7 +18,6 @@ from brf_export.nir.contents import Contents, require_same
 from brf_export.nir.fields import within
 from brf_export.nir.hdf5_program import LARGEST_CONTENTS
 from brf_export.nir.hdf5_reader import read_contents
-from brf_export.whole_file import write_whole
 
 
 def graph_of(network: IntegerNetwork) -> nir.NIRGraph:
@@ -80,5 +80,5 @@ def _stored(graph: nir.NIRGraph) -> bytes:
     nir.write(buffer, graph, compression=None)
     data = buffer.getvalue()
     if len(data) > LARGEST_CONTENTS:
-        raise Unsupported(f"{len(data)} bytes needed, a `.nir` file may have {LARGEST_CONTENTS}; make the layers smaller")
+        raise Unsupported(f"{len(data)} bytes needed, a `.nir` file has at most {LARGEST_CONTENTS}; use fewer neurons")
     return data

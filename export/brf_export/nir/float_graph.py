@@ -30,10 +30,10 @@ def chain_of(network: FloatNetwork) -> Chain:
     messages = Messages(
         schema=SCHEMA,
         task=network.task,
-        skip_steps=int(network.skip_steps),
+        skip_steps=network.skip_steps,
         inputs=network.inputs,
-        maximum=int(network.encoding.maximum),
-        full_scale=int(network.encoding.full_scale),
+        maximum=network.encoding.maximum,
+        full_scale=network.encoding.full_scale,
         permutation=network.encoding.permutation,
         notes=json.dumps(network.notes, sort_keys=True),
         checksum="",
@@ -44,7 +44,7 @@ def chain_of(network: FloatNetwork) -> Chain:
 
 def network_of(chain: Chain) -> FloatNetwork:
     """The network that the nodes describe; raises `InvalidFile` or `InvalidNetwork` where they do not fit together."""
-    messages = of_type(Messages, "messages", chain.messages, "the file holds an integer network, see `read`")
+    messages = of_type(Messages, "messages", chain.messages, "integer networks are read by `read`")
     *stages, last = chain.stages
     with within("node 'messages'"):
         encoding, notes = messages.encoding, _notes(messages.notes)

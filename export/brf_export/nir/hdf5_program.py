@@ -4,14 +4,14 @@ The HDF5 library crashes on about one damaged file in a thousand and loops for e
 the process that asked. Links are not followed, and sizes are checked before anything is read.
 
 ``python -P hdf5_program.py FILE SECONDS`` writes an ``.npz`` to standard output: numbers under ``node/field``, every
-text and edge as JSON under ``text``. SECONDS limits its processor time. A file that is refused gives exit status 1 and
-the reason as the last line on standard error. Imports nothing of the project, so it needs no search path.
+text and edge as JSON under ``text``. SECONDS limits its processor time. A file that is refused gives exit status 3 and
+the reason on standard error; one that HDF5 cannot read gives status 1 and a traceback. Imports nothing of the project,
+so it needs no search path.
 """
 
 import json
 import sys
 from collections.abc import Iterable
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ ADDRESS_SPACE = 8 << 30  # bytes; the interpreter and its libraries take up to 2
 LARGEST_CONTENTS = 1 << 30  # bytes in memory
 DEFLATE_RATIO = 1032  # the strongest of the filters below never packs tighter
 FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_LZF)
-MOST_ENTRIES = 1 << 16  # of one group
+MOST_ENTRIES = 1 << 14  # of one group, and edges: a chain of 4096 recurrent layers
+REFUSED = 3  # exit status
 
 
 class Refused(Exception):
@@ -70,11 +71,13 @@ def entries(group: Any, where: str, needed: Iterable[str] = ()) -> dict[str, Any
     names = [name for name in islice(group, MOST_ENTRIES + 1) if name != "metadata"]
     if len(names) > MOST_ENTRIES:
         raise Refused(f"{where}: more than {MOST_ENTRIES} entries")
-    if needed and set(names) != set(needed):
-        raise Refused(f"{where}: entries {', '.join(sorted(names)) or 'none'} found, {', '.join(needed)} needed")
     for name in names:
+        if not isinstance(name, str):
+            raise Refused(f"{where}: the name {name!r} is not UTF-8")
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise Refused(f"{where}: entry '{name}' is a link to somewhere else; every value must stand in the file")
+    if needed and set(names) != set(needed):
+        raise Refused(f"{where}: entries {', '.join(sorted(names)) or 'none'} found, {', '.join(needed)} needed")
     return {name: group[name] for name in names}
 
 
@@ -130,7 +133,7 @@ def decoded(value: bytes, where: str) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refused(f"{where}: {value!r} is not UTF-8") from None
+        raise Refused(f"{where}: {bytes(value)!r} is not UTF-8") from None
 
 
 def limit_resources(seconds: int) -> None:
@@ -139,9 +142,11 @@ def limit_resources(seconds: int) -> None:
         return
     import resource
 
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    wanted = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_AS: ADDRESS_SPACE, resource.RLIMIT_CORE: 0}
+    for limit, value in wanted.items():
+        hard = resource.getrlimit(limit)[1]  # may be lowered, never raised
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (allowed, allowed))
 
 
 def main(path: str, seconds: str) -> int:
@@ -152,10 +157,8 @@ def main(path: str, seconds: str) -> int:
             arrays = read_graph(file, Budget(Path(path).stat().st_size))
     except Refused as error:
         print(error, file=sys.stderr)
-        return 1
-    buffer = BytesIO()
-    np.savez(buffer, **arrays)
-    sys.stdout.buffer.write(buffer.getvalue())
+        return REFUSED
+    np.savez(sys.stdout.buffer, **arrays)
     return 0
 
 

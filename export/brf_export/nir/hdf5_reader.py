@@ -13,6 +13,7 @@ import numpy as np
 
 from brf_deploy.errors import InvalidFile
 from brf_export.nir.contents import Contents
+from brf_export.nir.hdf5_program import REFUSED
 
 PROGRAM = Path(__file__).with_name("hdf5_program.py")
 PROCESSOR_SECONDS = 10  # an honest gigabyte takes two
@@ -54,10 +55,9 @@ def _run(path: Path) -> bytes:
 
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    if -done.returncode in (signal.SIGXCPU, signal.SIGKILL):
+    if sys.platform != "win32" and -done.returncode in (signal.SIGXCPU, signal.SIGKILL):
         return f"the HDF5 library found no end in {PROCESSOR_SECONDS} s"
-    lines = done.stderr.decode(errors="replace").split("\n")
-    said = [line for line in lines if line.strip()]
+    said = done.stderr.decode(errors="replace").strip().split("\n")[-1]
     if done.returncode < 0 or not said:
         return f"the HDF5 library crashed on it (status {done.returncode})"
-    return said[-1].strip()
+    return said if done.returncode == REFUSED else f"HDF5 cannot read it ({said})"

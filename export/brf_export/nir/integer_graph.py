@@ -1,17 +1,28 @@
 """Integer networks as chains of NIR nodes and back."""
 
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 
 from brf_deploy.arrays import Floats, Ints, check_length, check_range
 from brf_deploy.errors import InvalidFile, Unsupported
 from brf_deploy.fixed_point import to_real
-from brf_deploy.network import Arithmetic, IntegerNetwork, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.layers import Arithmetic, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_export.nir.chain import Chain, Stage, of_type
 from brf_export.nir.fields import SCHEMA, within
 from brf_export.nir.integer_nodes import BRFFixed, LeakyIntegratorFixed
 from brf_export.nir.message_nodes import MessagesFixed
+
+# Fields that a node has under the same name.
+LAYER = (
+    "name", "state_fraction", "threshold",
+    "damping", "damping_exponent", "rotation", "rotation_exponent", "energy_bound",
+)  # fmt: skip
+REFRACTORY = ("decay", "decay_exponent", "gain", "gain_exponent")  # with the prefix refractory_
+READOUT = ("fraction", "leak", "leak_exponent")
+WORDS = ("state_bits", "rounding", "overflow")
+RESONATOR_WORDS = (*WORDS, "coefficient_bits", "weight_bits", "accumulator_fraction", "reset_fraction")
 
 WIDEST_EXPONENT = 96  # beyond any that `Synapses` accepts, and 2**96 times any float32 is still a float64
 WIDEST_MANTISSA = 1 << 31  # likewise beyond any weight
@@ -39,16 +50,18 @@ def chain_of(network: IntegerNetwork) -> Chain:
 
 def network_of(chain: Chain) -> IntegerNetwork:
     """The network that the nodes describe; raises `InvalidFile` or `InvalidNetwork` where they do not fit together."""
-    messages = of_type(MessagesFixed, "messages", chain.messages, "the file holds a float network, see `read_float`")
+    messages = of_type(MessagesFixed, "messages", chain.messages, "float networks are read by `read_float`")
     *stages, last = chain.stages
     with within("node 'messages'"):
         encoding = messages.encoding
-    layers = [_layer(index, stage, encoding.graded_bits if index == 0 else 0) for index, stage in enumerate(stages)]
+    layers = tuple(
+        _layer(f"layer{index}", stage, encoding.graded_bits if index == 0 else 0) for index, stage in enumerate(stages)
+    )
     readout = of_type(LeakyIntegratorFixed, "readout", last.neurons)
-    first = of_type(BRFFixed, "layer0", stages[0].neurons)
-    arithmetic = _arithmetic(first, readout)
+    with within("node 'layer0'"):
+        arithmetic = Arithmetic(**_picked(stages[0].neurons, RESONATOR_WORDS), readout_weight_bits=readout.weight_bits)
     return IntegerNetwork(
-        messages.task, encoding, arithmetic, tuple(layers), _readout(last, readout), messages.skip_steps
+        messages.task, encoding, arithmetic, layers, _readout(readout, last.input_weight), messages.skip_steps
     )
 
 
@@ -77,30 +90,15 @@ def mantissas(weight: Floats, exponent: Ints) -> Ints:
 
 
 def _layer_stage(layer: ResonatorLayer, arithmetic: Arithmetic, graded_bits: int) -> Stage:
-    refractory, recurrent = layer.refractory, layer.recurrent
-    input_exponent = layer.input.exponent + graded_bits
+    recurrent, input_exponent = layer.recurrent, layer.input.exponent + graded_bits
     neurons = BRFFixed(
         schema=SCHEMA,
-        name=layer.name,
         dt=float(layer.dt),
-        state_fraction=layer.state_fraction,
-        threshold=layer.threshold,
-        damping=layer.damping,
-        damping_exponent=layer.damping_exponent,
-        rotation=layer.rotation,
-        rotation_exponent=layer.rotation_exponent,
-        energy_bound=layer.energy_bound,
-        refractory_decay=refractory.decay,
-        refractory_decay_exponent=refractory.decay_exponent,
-        refractory_gain=refractory.gain,
-        refractory_gain_exponent=refractory.gain_exponent,
+        **_picked(layer, LAYER),
+        **{f"refractory_{name}": value for name, value in _picked(layer.refractory, REFRACTORY).items()},
+        **_picked(arithmetic, RESONATOR_WORDS),
         input_exponent=input_exponent,
         recurrent_exponent=None if recurrent is None else recurrent.exponent,
-        coefficient_bits=arithmetic.coefficient_bits,
-        weight_bits=arithmetic.weight_bits,
-        accumulator_fraction=arithmetic.accumulator_fraction,
-        reset_fraction=arithmetic.reset_fraction,
-        **_words(arithmetic),
     )
     return Stage(
         neurons,
@@ -109,76 +107,49 @@ def _layer_stage(layer: ResonatorLayer, arithmetic: Arithmetic, graded_bits: int
     )
 
 
+def _layer(name: str, stage: Stage, graded_bits: int) -> ResonatorLayer:
+    node = of_type(BRFFixed, name, stage.neurons)
+    inputs = _synapses(f"{name}_input", stage.input_weight, node.input_exponent, graded_bits)
+    recurrent = _recurrent(name, stage.recurrent_weight, node.recurrent_exponent)
+    with within(f"node '{name}'"):
+        refractory = Refractory(**{field: getattr(node, f"refractory_{field}") for field in REFRACTORY})
+        return ResonatorLayer(
+            dt=node.dt, **_picked(node, LAYER), refractory=refractory, input=inputs, recurrent=recurrent
+        )
+
+
+def _recurrent(name: str, weight: Floats | None, exponent: Ints | None) -> Synapses | None:
+    if weight is None and exponent is None:
+        return None
+    if weight is None or exponent is None:
+        raise InvalidFile(
+            f"node '{name}': a recurrent layer needs both its field 'recurrent_exponent' and a node "
+            f"'{name}_recurrent'; one of them is missing"
+        )
+    return _synapses(f"{name}_recurrent", weight, exponent)
+
+
 def _readout_stage(readout: Readout, arithmetic: Arithmetic) -> Stage:
     neurons = LeakyIntegratorFixed(
         schema=SCHEMA,
-        fraction=readout.fraction,
-        leak=readout.leak,
-        leak_exponent=readout.leak_exponent,
-        weight_exponent=readout.weight.exponent,
+        **_picked(readout, READOUT),
+        **_picked(arithmetic, WORDS),
         weight_bits=arithmetic.readout_weight_bits,
-        **_words(arithmetic),
+        weight_exponent=readout.weight.exponent,
     )
     return Stage(neurons, exact_weights(readout.weight.mantissa, readout.weight.exponent))
 
 
-def _words(arithmetic: Arithmetic) -> dict[str, Any]:
-    """What every node that computes says about its words."""
-    return {"state_bits": arithmetic.state_bits, "rounding": arithmetic.rounding, "overflow": arithmetic.overflow}
-
-
-def _arithmetic(first: BRFFixed, readout: LeakyIntegratorFixed) -> Arithmetic:
-    return Arithmetic(
-        state_bits=first.state_bits,
-        coefficient_bits=first.coefficient_bits,
-        weight_bits=first.weight_bits,
-        readout_weight_bits=readout.weight_bits,
-        accumulator_fraction=first.accumulator_fraction,
-        reset_fraction=first.reset_fraction,
-        rounding=cast(Literal["toward_zero"], first.rounding),  # Arithmetic refuses any other text
-        overflow=cast(Literal["saturate"], first.overflow),
-    )
-
-
-def _layer(index: int, stage: Stage, graded_bits: int) -> ResonatorLayer:
-    node = of_type(BRFFixed, f"layer{index}", stage.neurons)
-    with within(f"node 'layer{index}_input'"):
-        synapses = Synapses(mantissas(stage.input_weight, node.input_exponent), node.input_exponent - graded_bits)
-    return ResonatorLayer(
-        name=node.name,
-        dt=node.dt,
-        state_fraction=node.state_fraction,
-        threshold=node.threshold,
-        damping=node.damping,
-        damping_exponent=node.damping_exponent,
-        rotation=node.rotation,
-        rotation_exponent=node.rotation_exponent,
-        energy_bound=node.energy_bound,
-        refractory=Refractory(
-            node.refractory_decay,
-            node.refractory_decay_exponent,
-            node.refractory_gain,
-            node.refractory_gain_exponent,
-        ),
-        input=synapses,
-        recurrent=_recurrent(index, stage, node.recurrent_exponent),
-    )
-
-
-def _recurrent(index: int, stage: Stage, exponent: Ints | None) -> Synapses | None:
-    if stage.recurrent_weight is None and exponent is None:
-        return None
-    if stage.recurrent_weight is None or exponent is None:
-        raise InvalidFile(
-            f"node 'layer{index}': a recurrent layer needs both its field 'recurrent_exponent' and a node "
-            f"'layer{index}_recurrent'; one of them is missing"
-        )
-    with within(f"node 'layer{index}_recurrent'"):
-        return Synapses(mantissas(stage.recurrent_weight, exponent), exponent)
-
-
-def _readout(stage: Stage, node: LeakyIntegratorFixed) -> Readout:
-    with within("node 'readout_input'"):
-        weight = Synapses(mantissas(stage.input_weight, node.weight_exponent), node.weight_exponent)
+def _readout(node: LeakyIntegratorFixed, weight: Floats) -> Readout:
+    synapses = _synapses("readout_input", weight, node.weight_exponent)
     with within("node 'readout'"):
-        return Readout(node.fraction, node.leak, node.leak_exponent, weight)
+        return Readout(**_picked(node, READOUT), weight=synapses)
+
+
+def _synapses(node: str, weight: Floats, exponent: Ints, graded_bits: int = 0) -> Synapses:
+    with within(f"node '{node}'"):
+        return Synapses(mantissas(weight, exponent), exponent - graded_bits)
+
+
+def _picked(source: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in names}

@@ -30,16 +30,14 @@ def simulate_command(
     The trace holds spikes, states and readout of the integer network NET at every step, for the task's test split.
     """
     from brf_deploy.backend import load_backend
-    from brf_deploy.data_directory import data_root
-    from brf_deploy.evaluation import check_task, chunks, first_samples, hidden_neurons
+    from brf_deploy.evaluation import chunks, hidden_neurons, load_test
     from brf_deploy.network_file import load_network
     from brf_deploy.progress import sample_progress
-    from brf_deploy.task import correct, load_task
+    from brf_deploy.task import correct
     from brf_deploy.trace import Record, join_samples
 
-    network, which, runner = load_network(net), load_task(task), load_backend(backend)
-    check_task(network, which)
-    test = first_samples(which.load("test", data_root(data)), samples)
+    network, runner = load_network(net), load_backend(backend)
+    which, test = load_test(network, task, samples, data)
     record = Record.SPIKES if spikes_only else Record.STATES
     parts = []
     with sample_progress(runner.name, test.count) as done:

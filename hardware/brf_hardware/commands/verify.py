@@ -1,6 +1,5 @@
 """`brf-deploy verify`: the proof that the deployed network is the trained one, on every backend."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from brf_deploy.options import data_option, json_option, samples_option
 from brf_deploy.output import console, write_json
 
 if TYPE_CHECKING:
-    from brf_hardware.equivalence.gates import Gate
     from brf_hardware.equivalence.verification import Verification
 
 EXAMPLES = """\b
@@ -66,7 +64,7 @@ def verify_command(
     equivalence with the float network, and free-run counts against the float noise floor.
     """
     if case is not None:
-        sys.exit(_run_case_again(case))
+        click.get_current_context().exit(_run_case_again(case))
     if model is None or net is None:
         raise click.UsageError("MODEL and NET are needed (or --case FOLDER)")
     from brf_deploy.backend import choose_backends
@@ -86,7 +84,7 @@ def verify_command(
         show.print(f"kept in {folder}; run it again with: brf-deploy verify --case {folder}")
     if json_file is not None:
         write_json(json_file, result.as_dict())
-    sys.exit(0 if result.passed else 1)
+    click.get_current_context().exit(0 if result.passed else 1)
 
 
 def _print(show: Console, result: "Verification") -> None:
@@ -115,19 +113,20 @@ def summary_table(result: "Verification") -> Table:
 
 
 def gate_table(result: "Verification") -> Table:
-    """One row a gate; soft ones inform and decide nothing."""
-    table = Table(title="equivalence (docs/arithmetic.md, section 5)", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    """One row a gate; those with a star inform and decide nothing."""
+    table = Table(
+        title="equivalence (docs/arithmetic.md, section 5; * informs, decides nothing)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for name in ("gate", "what", "found", "limit", ""):
-        table.add_column(name, justify="right" if name in ("found", "limit") else "left")
+        table.add_column(name, justify="right" if name in ("found", "limit") else "left", no_wrap=name != "what")
     for gate in result.gates:
-        table.add_row(gate.id, gate.statement, gate.found, gate.limit, _verdict(gate))
+        star, colour = ("*", "yellow") if gate.kind == "soft" else ("", "red")
+        verdict = "[green]holds[/]" if gate.holds else f"[{colour}]{'exceeds' if star else 'fails'}[/]"
+        table.add_row(gate.id + star, gate.statement, gate.found, gate.limit, verdict)
     return table
-
-
-def _verdict(gate: "Gate") -> str:
-    if gate.kind == "soft":
-        return "[green]holds[/] (soft)" if gate.holds else "[yellow]exceeds[/] (soft)"
-    return "[green]holds[/]" if gate.holds else "[red]fails[/]"
 
 
 def _run_case_again(folder: Path) -> int:

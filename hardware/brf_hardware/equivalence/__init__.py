@@ -1,4 +1,4 @@
-"""Is the deployed integer network the trained one? Definitions E1 to E7 of docs/arithmetic.md section 5."""
+"""Is the deployed integer network the trained one? Definitions E0 to E7 of docs/arithmetic.md section 5."""
 
 from brf_hardware.equivalence.comparison import BackendResult, Subject
 from brf_hardware.equivalence.difference import Difference, first_difference

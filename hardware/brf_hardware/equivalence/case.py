@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from brf_deploy.network_file import load_network, save_network
 
 from brf_deploy.arrays import Ints
 from brf_deploy.errors import InvalidFile
 from brf_deploy.network import IntegerNetwork
+from brf_deploy.network_file import load_network, save_network
 from brf_deploy.trace import Trace
 from brf_hardware.equivalence.difference import Difference
 

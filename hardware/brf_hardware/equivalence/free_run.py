@@ -13,7 +13,7 @@ from brf_deploy.evaluation import Evaluation, evaluate_float
 from brf_deploy.float_network import FloatLayer, FloatNetwork
 from brf_deploy.task import Samples, Task
 
-# Relative weight jitter beyond which decorrelation is complete (arithmetic.md, section 5).
+# Relative weight jitter beyond which decorrelation is complete (arithmetic.md section 5).
 JITTER = 1e-3
 
 

@@ -14,7 +14,7 @@ from brf_deploy.arrays import Bools, Ints
 from brf_deploy.fixed_point import to_real
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.network import IntegerNetwork
-from brf_deploy.quantize.poles import Poles, float_poles, integer_poles, require_brf
+from brf_deploy.quantization.poles import Poles, float_poles, integer_poles, require_brf
 from brf_deploy.trace import Trace
 
 Real = npt.NDArray[np.float64]

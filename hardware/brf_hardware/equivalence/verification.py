@@ -7,14 +7,13 @@ from typing import Any
 
 from brf_deploy.backend import Backend
 from brf_deploy.certificate import certificate
-from brf_deploy.data_directory import data_root
-from brf_deploy.evaluation import Evaluation, check_task, evaluate_float, first_samples
+from brf_deploy.evaluation import Evaluation, check_task, evaluate_float, load_test
 from brf_deploy.float_file import load_float_network
 from brf_deploy.network_file import load_network
 from brf_deploy.operations import Operations, add_operations
-from brf_deploy.quantize import quantization_loss, readout_sqnr
+from brf_deploy.quantization import quantization_loss, readout_sqnr
 from brf_deploy.silence import SILENT_STEPS, Decay, decay_test, silence_test
-from brf_deploy.task import Samples, load_task
+from brf_deploy.task import Samples
 from brf_hardware.equivalence.comparison import BackendResult, Comparison, FirstCase, Subject
 from brf_hardware.equivalence.free_run import CountDeviation, NoiseFloor, count_deviation, noise_floor
 from brf_hardware.equivalence.gates import Gate, free_run_gates, parameter_gate, shadow_gates, stability_gates
@@ -82,8 +81,7 @@ def load_subject(
 ) -> tuple[Subject, Samples]:
     """Read both networks and the test samples; the task defaults to the one the network was made for."""
     network = load_network(net)
-    which = load_task(task or network.task)
-    test = first_samples(which.load("test", data_root(data)), samples)
+    which, test = load_test(network, task, samples, data)
     return Subject(load_float_network(model), network, which), test
 
 

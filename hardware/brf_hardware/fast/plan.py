@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy import network as ground
 from brf_deploy.certificate import largest_reset
 from brf_deploy.errors import Unsupported
 from brf_deploy.fixed_point import EXACT_BITS
+from brf_deploy.layers import Arithmetic, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_hardware.fast import native
 
 # Neurons and targets are padded to this many: one vector of the narrowest loop.
@@ -24,7 +25,7 @@ class Plan:
     arrays: tuple[npt.NDArray[Any], ...]
 
 
-def make_plan(network: ground.IntegerNetwork) -> Plan:
+def make_plan(network: IntegerNetwork) -> Plan:
     """Lay a network out; raises `Unsupported` where an intermediate could need more than 53 bits.
 
     That happens to no certified network: the certificate keeps ``|A|`` and W below 2**f, and the network's own checks
@@ -45,7 +46,7 @@ def make_plan(network: ground.IntegerNetwork) -> Plan:
     return Plan(structure, tuple(layout.arrays))
 
 
-def sum_bytes(synapses: ground.Synapses, message: int) -> int:
+def sum_bytes(synapses: Synapses, message: int) -> int:
     """Bytes of the narrowest word that holds every partial sum of a row: 2 or 4 (integers), 8 (float64)."""
     largest = int(np.abs(synapses.mantissa).sum(axis=1).max(initial=0)) * message
     for width in (2, 4):
@@ -54,13 +55,13 @@ def sum_bytes(synapses: ground.Synapses, message: int) -> int:
     return 8
 
 
-def weight_bytes(synapses: ground.Synapses) -> int:
+def weight_bytes(synapses: Synapses) -> int:
     """1 where every weight fits a signed byte, else 2; no network has wider ones."""
     mantissa = synapses.mantissa
     return 1 if mantissa.min(initial=0) >= -128 and mantissa.max(initial=0) <= 127 else 2
 
 
-def check_rotation(layer: ground.ResonatorLayer, arithmetic: ground.Arithmetic) -> None:
+def check_rotation(layer: ResonatorLayer, arithmetic: Arithmetic) -> None:
     """Refuse a layer of which ``|A u| + |W v|`` could reach 2**53; A is linear in C, so the ends of C decide."""
     one = 1 << arithmetic.accumulator_fraction
     rest = 1 - np.ldexp(layer.damping, -layer.damping_exponent)
@@ -82,7 +83,7 @@ class _Layout:
     def __init__(self) -> None:
         self.arrays: list[npt.NDArray[Any]] = []
 
-    def layer(self, network: ground.IntegerNetwork, index: int) -> native.Layer:
+    def layer(self, network: IntegerNetwork, index: int) -> native.Layer:
         layer, arithmetic = network.layers[index], network.arithmetic
         check_rotation(layer, arithmetic)
         refractory = layer.refractory
@@ -103,7 +104,7 @@ class _Layout:
             neurons=layer.count,
         )
 
-    def synapses(self, synapses: ground.Synapses, fraction: int, message: int) -> native.Synapses:
+    def synapses(self, synapses: Synapses, fraction: int, message: int) -> native.Synapses:
         width = weight_bytes(synapses)
         fan_out = np.count_nonzero(synapses.mantissa, axis=0).astype(np.int64)
         self.arrays.append(fan_out)

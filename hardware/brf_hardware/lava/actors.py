@@ -1,3 +1,4 @@
+# mypy: allow-subclassing-any
 """The processes of the operating system that Lava's models run in, made so that they cannot fail unnoticed.
 
 Stock Lava sends exceptions to the parent as pickled objects, so one that cannot be pickled is lost; `sys.exit` and
@@ -132,7 +133,7 @@ class AnonymousMemory:
         return Segment(memoryview(mmap.mmap(-1, max(size, 1))))
 
 
-class Infrastructure(MultiProcessing):  # type: ignore[misc]
+class Infrastructure(MultiProcessing):
     """Lava's multiprocessing infrastructure with these processes and channels."""
 
     actors: list[Actor]

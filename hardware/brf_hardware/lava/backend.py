@@ -7,20 +7,22 @@ from itertools import pairwise
 import numpy as np
 
 from brf_deploy.arrays import Ints
-from brf_deploy.backend import Availability, check_inputs
-from brf_deploy.errors import BrfError, Unavailable
+from brf_deploy.backend import Availability, check_inputs, require_present
+from brf_deploy.errors import BrfError
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.float_reference import presented
 from brf_deploy.network import IntegerNetwork
-from brf_deploy.trace import Record, Trace, join_samples
+from brf_deploy.registry import how_to_install
+from brf_deploy.trace import Record, Trace
+from brf_hardware.chunks import run_in_chunks
 from brf_hardware.lava.interpreter import run_job
 from brf_hardware.lava.limits import Limits
 from brf_hardware.lava.request import Request
 
 LAVA_VERSION = "0.10.0"
-INSTALL = f"pip install 'brf-deploy[lava]' then pip install --no-deps --ignore-requires-python lava-nc=={LAVA_VERSION}"
+INSTALL = how_to_install("lava")
 FUSED, PROCESSES = "brf_hardware.lava.jobs:fused", "brf_hardware.lava.jobs:processes"
-CHUNK_BYTES = 1 << 30  # recorded by one interpreter; the arrays exist up to three times while they are handed over
+CHUNK_BYTES = 1 << 30  # for one interpreter; what it recorded exists up to three times while it is handed over
 
 
 class LavaBackend:
@@ -36,10 +38,11 @@ class LavaBackend:
     def run(self, network: IntegerNetwork, inputs: Ints, record: Record = Record.STATES) -> Trace:
         """Run messages (time, batch, inputs) from silence, as many samples at once as memory allows."""
         check_inputs(network, inputs)
-        steps, batch, _ = inputs.shape
-        size = max(1, CHUNK_BYTES // max(1, steps * _bytes_a_step(network, record)))
-        chunks = [inputs[:, start : start + size] for start in range(0, max(1, batch), size)]
-        return join_samples([_run(self.name, self.job, network, chunk, record, self.limits) for chunk in chunks])
+
+        def run(chunk: Ints) -> Trace:
+            return _run(self.name, self.job, network, chunk, record, self.limits)
+
+        return run_in_chunks(run, network, inputs, record, CHUNK_BYTES)
 
 
 LAVA = LavaBackend("lava", FUSED)
@@ -74,30 +77,21 @@ def lava_availability() -> Availability:
 def _run(
     name: str, job: str, network: IntegerNetwork | FloatNetwork, inputs: Ints, record: Record, limits: Limits | None
 ) -> Trace:
-    found = lava_availability()
-    if not found.present:
-        raise Unavailable(f"backend '{name}' is not available: {found.detail}")
+    require_present(LAVA if job == FUSED else LAVA_PROCESSES)
     limits = limits or Limits.from_environment()
-    seconds = limits.total_for(inputs.shape[0] * inputs.shape[1] * _operations_a_step(network))
+    steps, batch, _ = inputs.shape
+    seconds = limits.total_for(steps, steps * batch * _operations_a_step(network))
     try:
         return run_job(job, Request(network, inputs, record, limits), seconds)
     except BrfError as error:
         raise type(error)(f"backend '{name}': {error}") from error
 
 
-def _widths(network: IntegerNetwork | FloatNetwork) -> list[int]:
-    if isinstance(network, IntegerNetwork):
-        return [layer.count for layer in network.layers]
-    return [layer.neurons.count for layer in network.layers]
-
-
-def _bytes_a_step(network: IntegerNetwork, record: Record) -> int:
-    """Recorded for one sample: a byte a spike, four a state."""
-    a_neuron = 1 + 4 * 3 * (record is Record.STATES)
-    return a_neuron * sum(_widths(network)) + 4 * network.outputs
-
-
 def _operations_a_step(network: IntegerNetwork | FloatNetwork) -> int:
     """Synapses, as if all were recurrent, and neuron updates of one sample."""
-    widths = [network.inputs, *_widths(network), network.outputs]
+    if isinstance(network, IntegerNetwork):
+        hidden = [layer.count for layer in network.layers]
+    else:
+        hidden = [layer.neurons.count for layer in network.layers]
+    widths = [network.inputs, *hidden, network.outputs]
     return sum((below + width + 20) * width for below, width in pairwise(widths))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from brf_deploy.arrays import Bools, Ints
 from brf_deploy.float_network import BRFNeurons, FloatReadout
-from brf_deploy.network import Arithmetic, Readout, ResonatorLayer
+from brf_deploy.layers import Arithmetic, Readout, ResonatorLayer
 
 Real = npt.NDArray[np.float64]
 States = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]

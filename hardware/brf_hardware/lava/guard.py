@@ -17,6 +17,7 @@ from brf_hardware.lava.limits import STALL_VARIABLE, Limits
 from brf_hardware.lava.vendor import MGMT_RESPONSE, ActorType, RunSteps, Runtime, enum_equal
 
 POLL_SECONDS = 0.005
+CHANNEL_SLOTS = 8  # a step leaves no message behind, so this is ample; Lava's 64 only take more memory
 CHANNEL_CODE = "pypychannel.py"  # the file of Lava that a process which waits for another is in
 
 
@@ -26,7 +27,7 @@ def run(process: Any, steps: int, run_config: Any, limits: Limits | None = None)
     `run_config`: what `process.run` takes, for example ``Loihi2SimCfg(select_tag="fixed_pt")``. The models must follow
     the Loihi protocol. Raises `BackendFailure` naming the process that failed, died or stands still, with its stack.
     """
-    executable = process.compile(run_config)
+    executable = process.compile(run_config, {"pypy_channel_size": CHANNEL_SLOTS})
     runtime = GuardedRuntime(executable, limits or Limits.from_environment())
     executable.assign_runtime_to_all_processes(runtime)
     try:

@@ -20,15 +20,8 @@ from brf_deploy.float_network import (
     FloatReadout,
     RFNeurons,
 )
-from brf_deploy.network import (
-    Arithmetic,
-    IntegerNetwork,
-    Readout,
-    Refractory,
-    ResonatorLayer,
-    Synapses,
-    UncertifiedNetwork,
-)
+from brf_deploy.layers import Arithmetic, Readout, Refractory, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork, UncertifiedNetwork
 from brf_deploy.trace import Record
 from brf_hardware.lava.limits import Limits
 

@@ -1,7 +1,7 @@
 """Where the poles of a layer lie: trained, deployed, and as naive rounding would have left them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from brf_deploy.arrays import Bools, Floats
 from brf_deploy.certificate import Certificate, certificate, largest_reset
 from brf_deploy.fixed_point import to_real
 from brf_deploy.float_network import FloatLayer
-from brf_deploy.network import Arithmetic, ResonatorLayer
-from brf_deploy.quantize.poles import Poles, float_poles, integer_poles, naive, require_brf
+from brf_deploy.layers import Arithmetic, ResonatorLayer
+from brf_deploy.quantization.poles import Poles, float_poles, integer_poles, naive, require_brf
 
-# Widths at which the contrast of arithmetic.md section 4 is told.
+# Widths at which the contrast of arithmetic.md section 6 is told.
 CONTRAST_BITS = (6, 8, 10, 12)
 
 
@@ -57,13 +57,11 @@ def layer_poles(layer: ResonatorLayer, arithmetic: Arithmetic, source: FloatLaye
     if source is None:
         return deployed
     trained = float_poles(require_brf(source))
-    return LayerPoles(
-        **vars(deployed)
-        | {
-            "trained": trained,
-            "naive": naive_poles(trained, bits),
-            "naive_outside": {b: int(outside(naive_poles(trained, b)).sum()) for b in CONTRAST_BITS},
-        }
+    return replace(
+        deployed,
+        trained=trained,
+        naive=naive_poles(trained, bits),
+        naive_outside={width: int(outside(naive_poles(trained, width)).sum()) for width in CONTRAST_BITS},
     )
 
 

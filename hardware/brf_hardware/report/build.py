@@ -12,7 +12,7 @@ from brf_deploy.evaluation import check_task, chunks, hidden_neurons, score
 from brf_deploy.float_network import FloatLayer, FloatNetwork
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.operations import Operations, add_operations, count_operations
-from brf_deploy.quantize import quantization_loss
+from brf_deploy.quantization import quantization_loss
 from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Samples, Task, predict
 from brf_deploy.trace import Record, Trace

@@ -9,7 +9,7 @@ from brf_deploy.arrays import Bools, Ints
 from brf_deploy.evaluation import Evaluation
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.operations import Operations
-from brf_deploy.quantize.loss import LayerLoss
+from brf_deploy.quantization.loss import LayerLoss
 from brf_deploy.task import Decision, Task
 from brf_hardware.equivalence import Verification
 from brf_hardware.report.boundary import LayerPoles

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from brf_deploy.network import Arithmetic, IntegerNetwork, ResonatorLayer
+from brf_deploy.layers import Arithmetic, ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 
 # A shift of 0..31 places, stored beside each mantissa and each weight row.
 EXPONENT_BITS = 5
@@ -22,6 +23,11 @@ class Footprint:
             self.weights + other.weights, self.coefficients + other.coefficients, self.states + other.states
         )
 
+    @property
+    def bytes(self) -> tuple[int, int, int]:
+        """Weights, coefficients and states in whole bytes."""
+        return in_bytes(self.weights), in_bytes(self.coefficients), in_bytes(self.states)
+
 
 def in_bytes(bits: int) -> int:
     """Whole bytes that hold so many bits."""
@@ -39,8 +45,13 @@ def footprint(network: IntegerNetwork) -> tuple[Footprint, ...]:
     return (*(_layer(layer, arithmetic) for layer in network.layers), last)
 
 
+def synapse_blocks(layer: ResonatorLayer) -> tuple[Synapses, ...]:
+    """Input weights and, where there are any, recurrent ones."""
+    return (layer.input,) if layer.recurrent is None else (layer.input, layer.recurrent)
+
+
 def _layer(layer: ResonatorLayer, arithmetic: Arithmetic) -> Footprint:
-    blocks = [layer.input] + ([layer.recurrent] if layer.recurrent is not None else [])
+    blocks = synapse_blocks(layer)
     # q has no sign and its own bound, which can need more bits than the word of u and v.
     q_bits = max(arithmetic.state_bits, layer.refractory.largest(layer.state_fraction).bit_length())
     return Footprint(

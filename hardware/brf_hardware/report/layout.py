@@ -64,9 +64,3 @@ class Tile:
     name: str
     value: str
     note: str = ""
-
-
-def columns(head: str, *, numeric: str = "") -> tuple[tuple[str, ...], frozenset[int]]:
-    """Column names separated by ``|``, and the indices of those that are also in `numeric`."""
-    names, right = tuple(head.split("|")), set(numeric.split("|"))
-    return names, frozenset(index for index, name in enumerate(names) if name in right)

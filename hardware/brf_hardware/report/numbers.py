@@ -4,8 +4,8 @@ import math
 
 
 def count(number: float) -> str:
-    """A count with thousands separators; a mean below 100 keeps decimals: ``6,914``, ``15.3``, ``0.25``."""
-    if float(number).is_integer() or abs(number) >= 100:
+    """A count with thousands separators; a mean, a float below 100, keeps decimals: ``6,914``, ``15.3``, ``0.25``."""
+    if not isinstance(number, float) or number == 0 or abs(number) >= 100:
         return f"{number:,.0f}"
     return f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
 

@@ -3,8 +3,9 @@
 from importlib.resources import files
 from pathlib import Path
 
-from brf_deploy.errors import InvalidInput, Unavailable
+from brf_deploy.errors import Unavailable
 from brf_deploy.registry import missing_module
+from brf_deploy.whole_file import write_whole
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.summary import summarise
 
@@ -18,14 +19,7 @@ def write_report(content: ReportContent, path: Path) -> None:
 
     Raises `Unavailable` where matplotlib or jinja2 is not installed, `InvalidInput` where the file cannot be written.
     """
-    page = render(content)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InvalidInput(f"report '{path}': {error.strerror}; choose another place with --out FILE") from error
+    write_whole(path, render(content).encode())
 
 
 def render(content: ReportContent) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from brf_hardware.equivalence import Verification
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.footprint import Footprint, footprint, in_bytes
+from brf_hardware.report.footprint import Footprint, footprint
 from brf_hardware.report.layout import Badge, Tile
 from brf_hardware.report.numbers import count, percent, plural, radius, size
 
@@ -27,8 +27,9 @@ def summarise(content: ReportContent) -> Summary:
     return Summary(
         title=f"{content.task.name}: {content.shape} BRF network",
         lead=(
-            f"{plural(len(content.network.layers), 'layer')} with {plural(content.neurons, 'balanced resonate-and-fire neuron')}, "
-            f"{a.weight_bits}-bit weights, {a.coefficient_bits}-bit coefficients, {a.state_bits}-bit states; "
+            f"{plural(content.neurons, 'balanced resonate-and-fire neuron')} in "
+            f"{plural(len(content.network.layers), 'layer')}, {a.weight_bits}-bit weights, "
+            f"{a.coefficient_bits}-bit coefficients, {a.state_bits}-bit states; "
             f"measured on {plural(content.evaluation.samples, 'sample')}."
         ),
         verdict=verdict,
@@ -40,7 +41,9 @@ def summarise(content: ReportContent) -> Summary:
 def _verdict(content: ReportContent) -> tuple[Badge, str]:
     if content.violations:
         outside = plural(content.violations, "neuron")
-        return Badge("unstable", "bad"), f"{outside} on or outside the divergence boundary; it can fire for ever."
+        return Badge(
+            "unstable", "bad"
+        ), f"{outside} on or outside the divergence boundary: such a one can fire for ever."
     proof = content.verification
     if proof is None:
         return Badge("stable", "good"), "Every neuron is certified. Equivalence to a trained model was not measured."
@@ -63,32 +66,34 @@ def _held(hard: int, proof: Verification) -> str:
 
 
 def _tiles(content: ReportContent) -> tuple[Tile, ...]:
-    total = sum(footprint(content.network), Footprint(0, 0, 0))
+    weights, _, states = sum(footprint(content.network), Footprint(0, 0, 0)).bytes
     return (
-        Tile("accuracy", percent(content.evaluation.accuracy), _trained_accuracy(content)),
+        Tile("accuracy", percent(content.evaluation.accuracy), _accuracy_note(content)),
         Tile("spikes per sample", count(content.spikes_per_sample), _trained_spikes(content)),
         Tile(
             "synaptic operations",
             count(content.synaptic_operations / content.evaluation.samples),
-            "per sample, with fan-out",
+            "per sample",
         ),
         Tile(
             "worst pole radius",
             radius(content.worst_radius),
             f"{content.violations} of {content.neurons:,} neurons outside",
         ),
-        Tile("weights", size(in_bytes(total.weights)), "with row exponents"),
-        Tile("states", size(in_bytes(total.states)), "for one sample in flight"),
+        Tile("weights", size(weights), "with row exponents"),
+        Tile("states", size(states), "u, v, q and readout"),
     )
 
 
-def _trained_accuracy(content: ReportContent) -> str:
+def _accuracy_note(content: ReportContent) -> str:
     proof = content.verification
-    return "" if proof is None else f"trained network {percent(proof.before.accuracy)}"
+    if proof is None:
+        return f"of {plural(content.evaluation.correct.size, 'step' if content.every_step else 'sample')}"
+    return f"trained {percent(proof.before.accuracy)}"
 
 
 def _trained_spikes(content: ReportContent) -> str:
     proof = content.verification
     if proof is None:
         return ""
-    return f"trained network {count(proof.before.total_spikes / proof.before.samples)}"
+    return f"trained {count(proof.before.total_spikes / proof.before.samples)}"

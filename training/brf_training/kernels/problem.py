@@ -94,9 +94,7 @@ class Problem:
             yield from self.readout
 
 
-def unflatten(
-    tensors: tuple[Any, ...], layers: int
-) -> tuple[tuple[LayerTensors, ...], ReadoutTensors | None]:
+def unflatten(tensors: tuple[Any, ...], layers: int) -> tuple[tuple[LayerTensors, ...], ReadoutTensors | None]:
     """Layers and readout of tensors in the order of `Problem.tensors`."""
     width = len(LayerTensors._fields)
     rest = tensors[layers * width :]

@@ -1,14 +1,13 @@
 # mypy: allow-subclassing-any
-"""A whole integer network in one Lava process, for speed: no channel between its layers."""
+"""A whole network in one Lava process, for speed: no channel between its layers."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy.arrays import Ints
-from brf_deploy.network import IntegerNetwork
-from brf_hardware.lava.dynamics import FixedIntegrator, FixedResonator, FixedSynapses
+from brf_hardware.lava.dynamics import FixedSynapses
+from brf_hardware.lava.parts import LayerParts, NetworkParts, Weights
 from brf_hardware.lava.recording import Recording
 from brf_hardware.lava.vendor import (
     CPU,
@@ -22,35 +21,25 @@ from brf_hardware.lava.vendor import (
 
 
 class FusedNetwork(AbstractProcess):
-    """Runs `messages` (time, batch, inputs) through `network`, one network step a Lava time step, without delays.
+    """Runs the messages of `parts` through its network, one network step a Lava time step, without delays.
 
     What `recording` has room for is kept in it.
     """
 
     def __init__(
-        self,
-        *,
-        network: IntegerNetwork,
-        messages: Ints,
-        recording: Recording,
-        name: str | None = None,
-        log_config: Any = None,
+        self, *, parts: NetworkParts, recording: Recording, name: str | None = None, log_config: Any = None
     ) -> None:
-        super().__init__(network=network, messages=messages, recording=recording, name=name, log_config=log_config)
+        super().__init__(parts=parts, recording=recording, name=name, log_config=log_config)
 
 
 class FusedLayer:
     """Synapses, neurons and state of one layer over a batch."""
 
-    def __init__(self, network: IntegerNetwork, index: int, batch: int) -> None:
-        layer, fraction = network.layers[index], network.input_fraction(index)
-        self.index = index
-        self.resonator = FixedResonator(layer, network.arithmetic)
-        self.into = FixedSynapses(layer.input.mantissa, layer.input.shift(fraction))
-        self.recurrent: FixedSynapses | None = None
-        if layer.recurrent is not None:
-            self.recurrent = FixedSynapses(layer.recurrent.mantissa, layer.recurrent.shift(layer.state_fraction))
-        shape = (batch, layer.count)
+    def __init__(self, parts: LayerParts, batch: int) -> None:
+        self.resonator = parts.resonator
+        self.into = _synapses(parts.into)
+        self.recurrent = None if parts.recurrent is None else _synapses(parts.recurrent)
+        shape = (batch, parts.resonator.count)
         self.u, self.v, self.q = (np.zeros(shape, np.int64) for _ in range(3))
         self.spikes = np.zeros(shape, bool)
 
@@ -61,12 +50,9 @@ class FusedLayer:
             x += self.recurrent.sum(self.spikes)
         (self.u, self.v, self.q), self.spikes = self.resonator.step(self.u, self.v, self.q, x)
 
-    def keep(self, t: int, recording: Recording) -> None:
-        """Write spikes and, where there is room for them, states of step t."""
-        recording.spikes[self.index][t] = self.spikes
-        if recording.states:
-            u, v, q = recording.states[self.index]
-            u[t], v[t], q[t] = self.u, self.v, self.q
+
+def _synapses(weights: Weights) -> FixedSynapses:
+    return FixedSynapses(weights.weights, np.asarray(weights.shift))
 
 
 @implements(proc=FusedNetwork, protocol=LoihiProtocol)
@@ -77,21 +63,28 @@ class PyFusedNetworkModelFixed(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        network: IntegerNetwork = proc_params["network"]
-        batch, weight = proc_params["messages"].shape[1], network.readout.weight
-        self.layers = [FusedLayer(network, index, batch) for index in range(len(network.layers))]
-        self.synapses = FixedSynapses(weight.mantissa, weight.shift(network.readout.fraction))
-        self.integrator = FixedIntegrator(network.readout, network.arithmetic)
-        self.y = np.zeros((batch, network.outputs), np.int64)
+        parts: NetworkParts = proc_params["parts"]
+        batch = parts.messages.shape[1]
+        self.layers = [FusedLayer(layer, batch) for layer in parts.layers]
+        self.readout = _synapses(parts.readout)
+        self.y = np.zeros((batch, parts.integrator.count), np.int64)
 
     def run_spk(self) -> None:
         """One step of the network; Lava counts steps from 1."""
-        recording: Recording = self.proc_params["recording"]
+        parts: NetworkParts = self.proc_params["parts"]
         t = self.time_step - 1
-        below = self.proc_params["messages"][t]
+        below = parts.messages[t]
         for layer in self.layers:
             layer.step(below)
-            layer.keep(t, recording)
             below = layer.spikes
-        self.y = self.integrator.step(self.y, self.synapses.sum(below))
+        self.y = parts.integrator.step(self.y, self.readout.sum(below))
+        self._keep(t)
+
+    def _keep(self, t: int) -> None:
+        recording: Recording = self.proc_params["recording"]
+        for index, layer in enumerate(self.layers):
+            recording.spikes[index][t] = layer.spikes
+            if recording.states:
+                u, v, q = recording.states[index]
+                u[t], v[t], q[t] = layer.u, layer.v, layer.q
         recording.readout[t] = self.y

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brf_deploy.arrays import Bools, Floats
-from brf_deploy.quantize.poles import Poles
+from brf_deploy.quantization.poles import Poles
 from brf_hardware.report.boundary import LayerPoles, margin, outside
 from brf_hardware.report.figures.theme import ALARM, FLOAT, INK, INTEGER, MUTED, NAIVE, grid, themed_svg
 
@@ -49,7 +49,9 @@ def _plane(axes: Axes, poles: LayerPoles) -> None:
     reset = rest - poles.largest_reset
     angle = np.linspace(0, np.pi, 721)
     axes.plot(np.cos(angle), np.sin(angle), color=INK, linewidth=1.3, label="divergence boundary")
-    axes.hlines(rest.imag, reset.real, rest.real, color=INTEGER, linewidth=0.7, alpha=0.35, label="reach of refractory damping")
+    axes.hlines(
+        rest.imag, reset.real, rest.real, color=INTEGER, linewidth=0.7, alpha=0.35, label="reach of refractory damping"
+    )
     for kind, (found, label) in _kinds(poles).items():
         axes.plot(found.value.real, found.value.imag, linestyle="none", label=label, **MARKS[kind])  # type: ignore[arg-type]
         _ring(axes, found.value.real, found.value.imag, outside(found))
@@ -63,7 +65,7 @@ def _plane(axes: Axes, poles: LayerPoles) -> None:
 def _ring(axes: Axes, x: Floats, y: Floats, which: Bools) -> None:
     """Mark poles on or outside the boundary."""
     if which.any():
-        axes.plot(x[which], y[which], "o", color=ALARM, markersize=10, markerfacecolor="none", clip_on=False)
+        axes.plot(x[which], y[which], "o", color=ALARM, markersize=10, markerfacecolor="none")
 
 
 def _zoom(axes: Axes, reset: Complex, rest: Complex) -> None:

@@ -14,10 +14,11 @@ from matplotlib.ticker import MaxNLocator
 from brf_deploy.arrays import Bools, Ints
 from brf_deploy.fixed_point import to_real
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.figures.theme import CLASSES, INTEGER, MUTED, grid, themed_svg
+from brf_hardware.report.figures.theme import CLASSES, INTEGER, MUTED, grid, literal, themed_svg
 
 # Marks of all rasters of the figure together; each takes some 30 bytes of the page.
 MOST_MARKS = 40_000
+MOST_POINTS = 20_000  # of all readout lines together
 NAME_HEIGHT = 0.09  # height of a class name beside the readout, as a share of the readout's range
 
 
@@ -32,7 +33,7 @@ def sample_run(content: ReportContent) -> str:
         _input(axes[0], sample.messages, most)
         for layer, spikes, panel in zip(content.network.layers, sample.spikes, axes[1:-1], strict=True):
             _raster(panel, spikes, most)
-            panel.set_title(f"{layer.name}: spikes of {layer.count} neurons{_merged(spikes, most)}")
+            panel.set_title(f"{literal(layer.name)}: spikes of {layer.count} neurons{_merged(spikes, most)}")
         _readout(axes[-1], content)
         axes[-1].set_xlim(-0.5, len(sample.messages) - 0.5)
         axes[-1].set_xlabel(f"step (of {content.network.layers[0].dt:g} s)")
@@ -101,10 +102,13 @@ def _readout(axes: Axes, content: ReportContent) -> None:
     sample, classes = content.sample, content.network.outputs
     y = to_real(sample.readout, content.network.readout.fraction)
     final = np.unique(np.concatenate([sample.answers[-1:], sample.labels[-1:]])) if not content.every_step else None
+    stride = max(1, -(-y.size // MOST_POINTS))
+    steps = np.arange(0, len(y), stride)
     for index in range(classes):
-        strong = final is None or index in final
-        axes.plot(y[:, index], color=_colour(index), linestyle=_dash(index), linewidth=1.5 if strong else 0.9)
-    axes.set_title("readout" + (", with label and answer of every step" if content.every_step else ""))
+        width = 1.5 if final is None or index in final else 0.9
+        axes.plot(steps, y[steps, index], color=_colour(index), linestyle=_dash(index), linewidth=width)
+    thinned = "" if stride == 1 else f" at one step of {stride}"
+    axes.set_title(f"readout{thinned}" + (", with label and answer of every step" if content.every_step else ""))
     axes.set_ylabel("y")
     grid(axes)
     _name_lines(axes, y)

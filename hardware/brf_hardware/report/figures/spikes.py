@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from brf_deploy.arrays import Ints
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.figures.theme import ALARM, INTEGER, grid, themed_svg
+from brf_hardware.report.figures.theme import ALARM, INTEGER, grid, literal, themed_svg
 
 
 def spike_counts(content: ReportContent) -> str:
@@ -18,7 +18,7 @@ def spike_counts(content: ReportContent) -> str:
         axes = figure.subplots(rows, 2, squeeze=False, width_ratios=(3, 1))
         for row, (layer, spikes) in enumerate(zip(content.network.layers, content.evaluation.spikes, strict=True)):
             _neurons(axes[row, 0], spikes)
-            axes[row, 0].set_title(f"{layer.name}: spikes per sample, by neuron")
+            axes[row, 0].set_title(f"{literal(layer.name)}: spikes per sample, by neuron")
             _samples(axes[row, 1], spikes)
         axes[-1, 0].set_xlabel("neuron")
         axes[-1, 1].set_xlabel("spikes in the layer")

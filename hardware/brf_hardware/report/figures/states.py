@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.figures.theme import ALARM, BAND, INK, INTEGER, MUTED, grid, themed_svg
+from brf_hardware.report.figures.theme import ALARM, BAND, INK, INTEGER, MUTED, grid, literal, themed_svg
 from brf_hardware.report.state_range import StateRange
 
 BOX = (0.25, 0.75)
@@ -27,7 +27,8 @@ def state_magnitudes(content: ReportContent) -> str:
         axes.spines["left"].set_visible(False)
         axes.axvline(1, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
         axes.set_xlabel("magnitude of non-zero values: u, v and q in thresholds, y in its own unit")
-        axes.set_xlim(right=1.3 * max(state.scaled(state.limit) for _, state in rows))
+        ends = [state.scaled(end) for _, state in rows for end in (1, state.limit)]
+        axes.set_xlim(min(ends), 1.3 * max(ends))
         grid(axes, "x")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
 
@@ -38,7 +39,7 @@ def _rows(content: ReportContent) -> Iterator[tuple[str, StateRange]]:
     names = [*(layer.name for layer in content.network.layers), "readout"]
     for name, states in zip(names, content.ranges, strict=True):
         for state in states:
-            yield f"{name}  {state.name}", state
+            yield f"{literal(name)}  {state.name}", state
 
 
 def room(state: StateRange) -> str:

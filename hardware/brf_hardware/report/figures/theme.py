@@ -2,11 +2,12 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # Stand-ins that no drawing would use by chance; the page's style sheet has the real colours, for light and dark.
@@ -26,7 +27,7 @@ PAGE_COLOURS = {
 }
 
 WIDTH = 10.4  # inches, which is the width of the page's text at its type size
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "brf-deploy",
     "path.simplify": False,
@@ -63,12 +64,19 @@ STYLE = {
 
 def themed_svg(name: str, height: float, draw: Callable[[Figure], None]) -> str:
     """The SVG element of a figure that `draw` fills; `name` keeps its identifiers apart from other figures'."""
-    with mpl.rc_context(STYLE):
+    file = io.StringIO()
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # The reader's browser draws the text: what the font that measures it lacks does not matter.
+        warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure)
-        file = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+        figure.savefig(file, format="svg", metadata={"Date": None})
     return _for_page(file.getvalue(), name)
+
+
+def literal(text: str) -> str:
+    """A name in which a dollar sign stands for itself and opens no formula."""
+    return text.replace("$", r"\$")
 
 
 def grid(axes: Axes, axis: str = "y") -> None:
@@ -81,11 +89,11 @@ def _for_page(svg: str, name: str) -> str:
     """Drop what belongs to a file of its own, make identifiers unique, shorten paths, bind the colours."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"\s*<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r"<svg \1 aria-hidden=\"true\">", svg, count=1)
+    svg = re.sub(r'\s*<style type="text/css">.*?</style>', "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true">', svg, count=1)
     svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r"( id=\"|url\(#|href=\"#)", rf"\g<1>{name}-", svg)
-    svg = re.sub(r" d=\"[^\"]*\"", lambda path: _two_decimals(path[0]), svg)
+    svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r' d="[^"]*"', lambda path: _two_decimals(path[0]), svg)
     for placeholder, colour in PAGE_COLOURS.items():
         svg = svg.replace(placeholder, colour)
     return svg.strip()

@@ -83,7 +83,8 @@ def _state_table(content: ReportContent) -> Table:
     names = [*(layer.name for layer in content.network.layers), "readout"]
     rows = [_state_row(name, state) for name, found in zip(names, content.ranges, strict=True) for state in found]
     return Table(
-        "Largest neuron: the one that went furthest. u, v and q in thresholds, the readout in its own unit.",
+        "u, v and q in thresholds, the readout in its own unit. Largest neuron: the one that went furthest. Saturation "
+        "cannot make a neuron unstable, but it distorts.",
         ("state", "lowest", "highest", "limit", "headroom", "largest neuron", "zero", "saturated"),
         tuple(rows),
         numeric=frozenset({1, 2, 3, 4, 5, 6, 7}),

@@ -2,18 +2,18 @@
 
 from brf_hardware.equivalence import BackendResult, Gate, Verification
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.layout import Badge, Cell, Section, Table
+from brf_hardware.report.layout import Badge, Cell, Missing, Section, Table, Tone
 from brf_hardware.report.numbers import count, percent, plural
-from brf_hardware.report.sections.stability import without_model
+from brf_hardware.report.sections.stability import NEEDS_MODEL
 
 
 def equivalence(content: ReportContent) -> Section:
     """Accuracy and spikes of both networks, and the table of gates."""
     title, proof = "Equivalence to the trained network", content.verification
     if proof is None:
-        return Section(
-            "equivalence", title, (without_model(content, "Not measured: it compares with the trained model."),)
-        )
+        command = f"brf-deploy report NET --task {content.task.name} --model MODEL --out report.html"
+        text = "Not measured: the network is compared with the trained model it was quantised from."
+        return Section("equivalence", title, (Missing(text, command),))
     lead = (
         f"Measured on {plural(proof.samples, 'sample')}. Free runs of two float networks that differ by a thousandth "
         "in their weights already disagree on half of all spike times, so the hard test is the shadow run: float "
@@ -33,7 +33,7 @@ def _both(proof: Verification) -> Table:
 
 def _gates(proof: Verification) -> Table:
     return Table(
-        "Gates are named after their definitions in docs/arithmetic.md. Hard ones decide the verdict, soft ones inform.",
+        "Gates are named after their definitions in docs/arithmetic.md. Hard ones decide, soft ones inform.",
         ("id", "statement", "found", "limit", "kind", "holds"),
         tuple(_gate(gate) for gate in proof.gates),
         numeric=frozenset({2, 3}),
@@ -52,8 +52,8 @@ def backends(content: ReportContent) -> Section:
     """Which backends gave the reference's bits."""
     proof = content.verification
     if proof is None:
-        missing = without_model(content, "Not compared: every number here comes from the reference backend.")
-        return Section("backends", "Backends", (missing,))
+        text = f"Not compared, every number here comes from the reference backend: {NEEDS_MODEL}"
+        return Section("backends", "Backends", (text,))
     rows = tuple(_backend(name, result) for name, result in proof.backends.items())
     table = Table(
         "Equal means: every spike, state and readout at every step, bit for bit.",
@@ -65,9 +65,6 @@ def backends(content: ReportContent) -> Section:
 
 
 def _backend(name: str, result: BackendResult) -> tuple[Cell, ...]:
-    tone: dict[str, Badge] = {
-        "equal": Badge("equal", "good"),
-        "unavailable": Badge("unavailable", "quiet"),
-    }
+    tone: dict[str, Tone] = {"equal": "good", "unavailable": "quiet"}
     seconds = f"{result.seconds:.1f}" if result.seconds else "–"
-    return name, tone.get(result.status, Badge(result.status, "bad")), seconds, result.detail
+    return name, Badge(result.status, tone.get(result.status, "bad")), seconds, result.detail

@@ -1,8 +1,9 @@
 """What the network is: layers, words, bytes."""
 
-from brf_deploy.network import IntegerNetwork, ResonatorLayer
+from brf_deploy.layers import ResonatorLayer, Synapses
+from brf_deploy.network import IntegerNetwork
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.footprint import Footprint, footprint, in_bytes
+from brf_hardware.report.footprint import Footprint, footprint, synapse_blocks
 from brf_hardware.report.layout import Section, Table
 from brf_hardware.report.numbers import count, percent, plural, size
 
@@ -14,10 +15,7 @@ def network(content: ReportContent) -> Section:
 
 def _summary(content: ReportContent) -> str:
     encoding = content.network.encoding
-    if encoding.maximum == 1:
-        messages = "binary events"
-    else:
-        messages = f"messages 0 to {encoding.maximum}"
+    messages = "binary events" if encoding.maximum == 1 else f"messages 0 to {encoding.maximum}"
     order = "" if encoding.permutation is None else ", its steps reordered by a fixed permutation"
     return (
         f"Task {content.task.name}: {content.task.description}. A sample has {plural(content.steps, 'step')} of "
@@ -25,52 +23,47 @@ def _summary(content: ReportContent) -> str:
     )
 
 
+HEAD = (
+    "layer", "kind", "neurons", "weights", "non-zero", "fraction bits", "weight bytes", "coefficient bytes",
+    "state bytes",
+)  # fmt: skip
+
+
 def _layers(net: IntegerNetwork) -> Table:
     parts = footprint(net)
-    rows = [_layer(net, layer, part) for layer, part in zip(net.layers, parts, strict=False)]
-    readout = net.readout.weight.mantissa
+    rows = [_layer(layer, part) for layer, part in zip(net.layers, parts, strict=False)]
     rows.append(
-        ("readout", "leaky integrator", count(net.outputs), *_weights(readout.size, int((readout != 0).sum())),
-         count(net.readout.fraction), *_bytes(parts[-1]))
-    )  # fmt: skip
-    total = sum(parts, Footprint(0, 0, 0))
-    weights = int(sum(int(row[3].replace(",", "")) for row in rows))
+        _row("readout", "leaky integrator", net.outputs, (net.readout.weight,), net.readout.fraction, parts[-1])
+    )
+    blocks = [block for layer in net.layers for block in synapse_blocks(layer)]
     neurons = sum(layer.count for layer in net.layers) + net.outputs
-    rows.append(("total", "", count(neurons), count(weights), "", "", *_bytes(total)))
-    head = (
-        "layer",
-        "kind",
-        "neurons",
-        "weights",
-        "non-zero",
-        "fraction bits",
-        "weight bytes",
-        "coefficient bytes",
-        "state bytes",
+    rows.append(_row("total", "", neurons, (*blocks, net.readout.weight), None, sum(parts, Footprint(0, 0, 0))))
+    caption = (
+        "Fraction bits are those of the states. Bytes count every weight, zero or not, with its row's exponent, and "
+        "the states of one sample, without a chip's tables."
     )
-    return Table(
-        "Layers. Fraction bits are those of the states; bytes count every weight, zero or not, its row's exponent, "
-        "and the states of one sample, without a chip's tables.",
-        head,
-        tuple(rows),
-        numeric=frozenset(range(2, 9)),
-        total=True,
-    )
+    return Table(caption, HEAD, tuple(rows), numeric=frozenset(range(2, 9)), total=True)
 
 
-def _layer(net: IntegerNetwork, layer: ResonatorLayer, part: Footprint) -> tuple[str, ...]:
-    blocks = [layer.input.mantissa] + ([] if layer.recurrent is None else [layer.recurrent.mantissa])
+def _layer(layer: ResonatorLayer, part: Footprint) -> tuple[str, ...]:
     kind = "BRF, feed-forward" if layer.recurrent is None else "BRF, recurrent"
-    weights = _weights(sum(block.size for block in blocks), sum(int((block != 0).sum()) for block in blocks))
-    return (layer.name, kind, count(layer.count), *weights, count(layer.state_fraction), *_bytes(part))
+    return _row(layer.name, kind, layer.count, synapse_blocks(layer), layer.state_fraction, part)
 
 
-def _weights(total: int, used: int) -> tuple[str, str]:
-    return count(total), percent(used / max(1, total), 1)
-
-
-def _bytes(part: Footprint) -> tuple[str, str, str]:
-    return size(in_bytes(part.weights)), size(in_bytes(part.coefficients)), size(in_bytes(part.states))
+def _row(
+    name: str, kind: str, neurons: int, blocks: tuple[Synapses, ...], fraction: int | None, part: Footprint
+) -> tuple[str, ...]:
+    weights = sum(block.mantissa.size for block in blocks)
+    used = sum(int((block.mantissa != 0).sum()) for block in blocks)
+    return (
+        name,
+        kind,
+        count(neurons),
+        count(weights),
+        percent(used / max(1, weights), 1),
+        "" if fraction is None else count(fraction),
+        *(size(bytes_) for bytes_ in part.bytes),
+    )
 
 
 def _words(net: IntegerNetwork) -> str:

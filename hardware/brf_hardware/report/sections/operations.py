@@ -46,7 +46,6 @@ def _table(caption: str, content: ReportContent, divisor: int) -> Table:
 
 
 def _row(name: str, part: Operations, divisor: int) -> tuple[str, ...]:
-    numbers = (
-        part.events, part.input_operations, part.recurrent_operations, part.synaptic_operations, part.updates, part.spikes
-    )  # fmt: skip
-    return (name, *(count(number / divisor) for number in numbers))
+    synapses = (part.input_operations, part.recurrent_operations, part.synaptic_operations)
+    numbers = (part.events, *synapses, part.updates, part.spikes)
+    return (name, *(count(number if divisor == 1 else number / divisor) for number in numbers))

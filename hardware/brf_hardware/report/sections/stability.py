@@ -1,11 +1,13 @@
 """Where the poles are, and what quantisation lost."""
 
-from brf_deploy.quantize.loss import LayerLoss
+from brf_deploy.quantization.loss import LayerLoss
 from brf_hardware.report.boundary import CONTRAST_BITS, LayerPoles
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.figures.poles import pole_plot
-from brf_hardware.report.layout import Badge, Block, Missing, Picture, Section, Table
+from brf_hardware.report.layout import Badge, Block, Picture, Section, Table
 from brf_hardware.report.numbers import decibel, percent, plural, radius
+
+NEEDS_MODEL = "this needs the trained model (--model MODEL)."
 
 
 def poles(content: ReportContent) -> Section:
@@ -17,15 +19,8 @@ def poles(content: ReportContent) -> Section:
     blocks += [_picture(content, index) for index in range(len(content.poles))]
     blocks.append(_radius_table(content))
     if not content.losses:
-        blocks.append(
-            without_model(content, "Float poles, and what naive rounding makes of them, need the trained model.")
-        )
+        blocks.append(f"The trained poles, and what naive rounding makes of them, are not shown: {NEEDS_MODEL}")
     return Section("poles", "Poles and the divergence boundary", tuple(blocks))
-
-
-def without_model(content: ReportContent, text: str) -> Missing:
-    """Says how to make the report with the model."""
-    return Missing(text, f"brf-deploy report NET --task {content.task.name} --model MODEL --out report.html")
 
 
 def _picture(content: ReportContent, index: int) -> Picture:
@@ -33,8 +28,7 @@ def _picture(content: ReportContent, index: int) -> Picture:
     label = f"Poles of the {plural(len(layer.integer.rotation), 'neuron')} of layer {layer.name} and the unit circle."
     ring = "" if layer.naive is None else " A red ring marks a pole on or outside the boundary."
     caption = (
-        f"Layer {layer.name}. Grey-blue lines: how far refractory damping can move a pole to the left while it "
-        f"decays.{ring}"
+        f"Layer {layer.name}. Thin lines: how far refractory damping can move a pole to the left while it decays.{ring}"
     )
     return Picture(pole_plot(layer, index), label, caption)
 
@@ -70,7 +64,7 @@ def loss(content: ReportContent) -> Section:
     """The quantiser's own account, layer by layer."""
     title = "What quantisation lost"
     if not content.losses:
-        return Section("loss", title, (without_model(content, "The loss is measured against the trained model."),))
+        return Section("loss", title, (f"Not measured: {NEEDS_MODEL}",))
     table = Table(
         "Weights: signal to quantisation noise. Pole error: distance to the trained pole, relative to the neuron's own "
         "damping. Radius: of the neuron nearest the boundary.",

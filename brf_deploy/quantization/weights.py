@@ -5,10 +5,10 @@ import numpy.typing as npt
 
 from brf_deploy.arrays import Ints
 from brf_deploy.fixed_point import saturate, symmetric_limit, to_fixed, to_real
-from brf_deploy.network import Synapses
+from brf_deploy.layers import Synapses
 
 # Beyond the largest exponent at which no weight is clipped, clipping a few large weights can lower the row's error
-# (arithmetic.md, section 8: try s, s+1, s+2).
+# (arithmetic.md section 4).
 FINER_STEPS = 3
 # The shift that undoes a row's exponent; wider rows than this never occur in 32-bit states.
 LARGEST_SHIFT = 40

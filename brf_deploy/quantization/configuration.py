@@ -19,7 +19,7 @@ class Scheme(Enum):
 class QuantizationConfig:
     """Word widths and scheme.
 
-    damping_kept: eta, the share of each neuron's trained damping that its integer pole must keep (arithmetic.md, T3).
+    damping_kept: eta, the share of its trained damping that each neuron keeps (arithmetic.md section 4).
     state_fraction: fraction bits of the states; chosen from calibrated ranges when None.
     """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from brf_deploy.errors import InvalidInput
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write `data` beside `path`, then rename; folders are made. Raises `InvalidInput` where that is impossible."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:

@@ -9,8 +9,9 @@ from brf_deploy.certificate import certificate
 from brf_deploy.errors import InvalidInput
 from brf_deploy.fixed_point import to_real
 from brf_deploy.float_network import FloatNetwork
-from brf_deploy.network import IntegerNetwork, Synapses
-from brf_deploy.quantize.poles import float_poles, integer_poles, require_brf
+from brf_deploy.layers import Synapses
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.quantization.poles import float_poles, integer_poles, require_brf
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from brf_deploy.errors import InvalidInput
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.float_reference import FloatRun, presented
 
-# Largest state seen times this must fit: unseen samples reach beyond calibrated ones (arithmetic.md, section 6).
+# Largest state seen times this must fit: unseen samples reach beyond calibrated ones (arithmetic.md section 4).
 HEADROOM = 1.5
 
 

@@ -9,20 +9,14 @@ from brf_deploy.certificate import largest_reset
 from brf_deploy.errors import InvalidInput, InvalidNetwork
 from brf_deploy.fixed_point import to_fixed
 from brf_deploy.float_network import BRFNeurons, FloatNetwork
-from brf_deploy.network import (
-    Arithmetic,
-    IntegerNetwork,
-    Readout,
-    Refractory,
-    ResonatorLayer,
-    UncertifiedNetwork,
-)
-from brf_deploy.quantize.calibration import HEADROOM, Ranges, fraction_bits
-from brf_deploy.quantize.configuration import QuantizationConfig, Scheme
-from brf_deploy.quantize.poles import IntegerPoles, dwn, float_poles, lava_constants, naive, require_brf
-from brf_deploy.quantize.weights import quantize_rows
+from brf_deploy.layers import Arithmetic, Readout, Refractory, ResonatorLayer
+from brf_deploy.network import IntegerNetwork, UncertifiedNetwork
+from brf_deploy.quantization.calibration import HEADROOM, Ranges, fraction_bits
+from brf_deploy.quantization.configuration import QuantizationConfig, Scheme
+from brf_deploy.quantization.poles import IntegerPoles, dwn, float_poles, lava_constants, naive, require_brf
+from brf_deploy.quantization.weights import quantize_rows
 
-# Bits of the constants every neuron of a layer shares; measured in arithmetic.md, sections 0.5 and 3.
+# Bits of the constants every neuron of a layer shares; why so many: arithmetic.md section 4.
 LEAK_BITS = 16  # refractory decay: 8 bits cost +2.6 % spikes, 16 bits nothing
 READOUT_LEAK_BITS = 16  # 1 - alpha of slow readouts is small: 12 bits would be 3 % off
 RESET_BITS = 12  # dt and the refractory damping: 8 are enough

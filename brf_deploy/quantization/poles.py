@@ -10,7 +10,7 @@ from brf_deploy.arrays import Ints
 from brf_deploy.errors import InvalidNetwork, Unsupported
 from brf_deploy.fixed_point import integer_sqrt, shift_up, to_fixed, to_fixed_down, to_real
 from brf_deploy.float_network import BRFNeurons, FloatLayer
-from brf_deploy.network import ResonatorLayer
+from brf_deploy.layers import ResonatorLayer
 
 Real = npt.NDArray[np.float64]
 

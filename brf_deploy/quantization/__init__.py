@@ -1,0 +1,18 @@
+"""From a float network to integers inside the divergence boundary."""
+
+from brf_deploy.quantization.calibration import Ranges, measure_ranges
+from brf_deploy.quantization.configuration import QuantizationConfig, Scheme
+from brf_deploy.quantization.loss import LayerLoss, quantization_loss, readout_sqnr
+from brf_deploy.quantization.network import quantize, quantize_unsafe
+
+__all__ = [
+    "LayerLoss",
+    "QuantizationConfig",
+    "Ranges",
+    "Scheme",
+    "measure_ranges",
+    "quantization_loss",
+    "quantize",
+    "quantize_unsafe",
+    "readout_sqnr",
+]
