@@ -1,4 +1,4 @@
-"""The native libraries that installation compiles: finding the build that fits this processor, and why there is none."""
+"""The native libraries that installation compiles: the build that fits this processor, or why there is none."""
 
 import ctypes
 import sys
