@@ -57,7 +57,9 @@ class CustomBuildHook(BuildHookInterface):
 def _build(library: Library, root: Path, warn: Any) -> list[Path]:
     """The library's builds, made where they are older than what they are made from."""
     wanted = {level: root / f"{library.output}-{level}{SUFFIX}" for level in _levels()}
-    stale = [level for level, path in wanted.items() if not path.is_file() or path.stat().st_mtime < _newest(library, root)]
+    stale = [
+        level for level, path in wanted.items() if not path.is_file() or path.stat().st_mtime < _newest(library, root)
+    ]
     compiler = os.environ.get("CXX") or next(filter(shutil.which, COMPILERS), None)
     if stale and compiler is None:
         return _refuse(f"no C++ compiler found ({', '.join(COMPILERS)})", library, warn)

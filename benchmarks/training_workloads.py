@@ -9,8 +9,16 @@ import torch
 from torch import Tensor
 
 from brf_deploy.task import load_task
-from brf_training import BRF, LeakyReadout, Loss, Objective, RecurrentLayer, RecurrentNetwork
-from brf_training import from_float_network, read_published
+from brf_training import (
+    BRF,
+    LeakyReadout,
+    Loss,
+    Objective,
+    RecurrentLayer,
+    RecurrentNetwork,
+    from_float_network,
+    read_published,
+)
 from brf_training.initial import Normal, Uniform
 from brf_training.kernels.events import Events
 
@@ -68,7 +76,7 @@ def firing(
     sequence: Tensor,
     rate: float,
 ) -> RecurrentNetwork:
-    """An untrained network whose weights are scaled until it fires at a trained one's rate, spikes a neuron and step."""
+    """An untrained network whose weights are scaled until it fires as often as a trained one."""
     generator = torch.Generator().manual_seed(0)
     initial = {"omega": Uniform(*omega), "b_offset": Uniform(*b_offset)}
     layer = RecurrentLayer.create(BRF(), inputs, neurons, initial=initial, generator=generator)

@@ -12,7 +12,9 @@ GAIN = {"brf": 150.0, "rf": 150.0, "bhrf": 250.0, "lif": 20.0, "alif": 2.0}
 class Network:
     """Cells and readout of random tensors, all of them leaves that want gradients."""
 
-    def __init__(self, kind="brf", inputs=3, neurons=(9,), outputs=4, recurrent=True, dtype=torch.float64, seed=0, gain=1.0):
+    def __init__(
+        self, kind="brf", inputs=3, neurons=(9,), outputs=4, recurrent=True, dtype=torch.float64, seed=0, gain=1.0
+    ):
         self.generator = torch.Generator().manual_seed(seed)
         self.dtype, self.inputs = dtype, inputs
         neuron, width, self.cells, self.leaves = NEURONS[kind](), inputs, [], []

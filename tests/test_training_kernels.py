@@ -9,6 +9,7 @@ from brf_training import Loss, Objective
 from brf_training.cell_loop import run_layer, run_sequence
 from brf_training.kernels.choice import ENGINES
 from brf_training.kernels.events import Events
+from brf_training.kernels.library import load
 from brf_training.kernels.manual import ManualEngine
 from brf_training.kernels.native import NativeEngine
 from brf_training.neurons import NEURONS
@@ -16,10 +17,7 @@ from brf_training.neurons import NEURONS
 EXACT = 1e-12  # float64: rounding of sums in another order, over some tens of steps
 
 try:
-    from brf_deploy.native_library import load_native
-    from brf_training.kernels.native import STEM, VERSION
-
-    LEVELS = list(range(2, max(2, load_native(STEM, VERSION).brf_cpu_level()) + 1))
+    LEVELS = list(range(2, max(2, load().brf_cpu_level()) + 1))
 except Unavailable:
     LEVELS = []
 native = pytest.mark.skipif(not LEVELS, reason="no native library: no C++ compiler when this was installed")
@@ -313,7 +311,7 @@ def test_poisoned_weights_fall_back_to_what_torch_makes_of_them(place, poison, m
     with torch.no_grad():
         getattr(network.cells[0], place)[2, 1] = poison
     if LEVELS:
-        with pytest.raises(Unsupported, match="NaN, infinite or so large"):
+        with pytest.raises(Unsupported, match="parameter or first state is NaN or infinite"):
             network.run(inputs, "native")
     name, run = chosen(network, inputs, monkeypatch)
     assert name == "torch"
