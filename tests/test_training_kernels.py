@@ -11,7 +11,7 @@ from brf_training.kernels.choice import ENGINES
 from brf_training.kernels.events import Events
 from brf_training.kernels.library import load
 from brf_training.kernels.manual import ManualEngine
-from brf_training.kernels.native import NativeEngine
+from brf_training.kernels.native import NativeEngine, one_torch_thread
 from brf_training.neurons import NEURONS
 
 EXACT = 1e-12  # float64: rounding of sums in another order, over some tens of steps
@@ -221,6 +221,18 @@ def test_the_caller_keeps_its_denormals():
     network = Network(dtype=torch.float32)
     gradients(network.run(network.sequence(), "native", keep_spikes=True), network.leaves)
     assert torch.tensor([1e-40]).mul(0.5).item() > 0
+
+
+@native
+def test_one_torch_thread_leaves_the_others_to_the_kernel():
+    before = torch.get_num_threads()
+    network = Network()
+    inputs = network.sequence()
+    with one_torch_thread():
+        assert torch.get_num_threads() == 1
+        found = network.run(inputs, "native")
+    assert torch.get_num_threads() == before
+    assert torch.equal(found.readout, network.run(inputs, "native").readout)
 
 
 @pytest.mark.parametrize("engine", BOTH)

@@ -1,6 +1,9 @@
 """The native engine: one call of the library ``training`` forward, one backward."""
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -10,7 +13,7 @@ from torch import Tensor
 
 from brf_deploy.errors import BackendFailure, Unavailable
 from brf_training.kernels.events import Events
-from brf_training.kernels.library import load
+from brf_training.kernels.library import finding, load
 from brf_training.kernels.problem import Gradients, LayerOutcome, Outcome, Problem, each
 from brf_training.kernels.structures import LayerArguments, Pointer, SequenceArguments, address
 from brf_training.surrogate import NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE
@@ -22,6 +25,30 @@ LARGEST = 2**31 - 1  # sizes cross the C boundary as 32-bit integers
 TILE = 8
 SCRATCH = 512 * 1024  # bytes of states that a tile recomputes at once
 SURROGATE = (ctypes.c_double * 4)(NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE)
+
+
+# Threads of the kernel where torch has been told to use one; see `one_torch_thread`.
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Within: the kernel runs on as many threads as torch has, torch's own operators on one.
+
+    What is left to torch around the kernel is small, and its threads wait for each other longer than they work,
+    20 times so on a busy machine. Nothing changes where there is no kernel.
+    """
+    count = torch.get_num_threads()
+    if not finding()[0]:
+        yield
+        return
+    token = _threads.set(count)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+        _threads.reset(token)
 
 
 @cache
@@ -97,7 +124,7 @@ class NativeEngine:
         library = load(self.level)
         tile = self.tile or tile_of(problem.batch)
         interval = min(self.interval or interval_of(problem, tile), max(problem.steps, 1))
-        return _Call(library, problem, tile, interval, self.threads or torch.get_num_threads())
+        return _Call(library, problem, tile, interval, self.threads or _threads.get() or torch.get_num_threads())
 
 
 def finite(library: ctypes.CDLL, tensor: Tensor) -> bool:
