@@ -26,13 +26,13 @@ def speed_table(rows: list[dict[str, Any]]) -> Table:
 def lava_table(rows: list[dict[str, Any]]) -> Table:
     """Cost of a step and of a whole run, and how many times the fast backend's."""
     shown = Table(title="S-MNIST network: Lava, and the fast backend on all cores", title_justify="left")
-    for name in ("backend", "batch", "a step", "fast", "ratio", "of best", "a whole run", "fast", "ratio"):
+    for name in ("backend", "batch", "a step", "fast", "ratio", "of CPU time", "a whole run", "fast", "ratio"):
         shown.add_column(name, justify="right")
     for row in rows:
         shown.add_row(
             row["backend"], f"{row['batch']}",
             f"{row['seconds_per_step'] * 1e3:.3f} ms", f"{row['fast_seconds_per_step'] * 1e6:.2f} us",
-            f"{row['ratio']:,.0f} x", f"{row['ratio_of_best']:,.0f} x",
+            f"{row['ratio']:,.0f} x", f"{row['ratio_of_cpu_time']:,.0f} x",
             f"{row['seconds_of_a_run']:.1f} s", f"{row['fast_seconds_of_a_run'] * 1e3:.2f} ms",
             f"{row['ratio_of_runs']:,.0f} x",
         )  # fmt: skip

@@ -42,7 +42,11 @@ RATES = (0.05, 0.20)
 BATCHES = (1, 64)
 # 10,000 images by docs/arithmetic.md section 5: accuracy in %, spikes a sample.
 EXPECTED = {"float": (99.15, 16100.2), "integer": (99.05, 16099.5)}
+PATIENCE = 0.25  # seconds
 SHORT, LONG = 64, 784  # steps of the two runs of Lava whose difference is the cost of a step
+
+
+Cost = tuple[float, float]  # wall and processor seconds
 
 
 class OlderProcessor(FastBackend):
@@ -74,11 +78,16 @@ class Case:
     cpu_seconds: list[float] = field(default_factory=list)
 
     def measure(self) -> None:
-        """Run once and keep the times."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        self.run()
-        self.seconds.append(time.perf_counter() - wall)
-        self.cpu_seconds.append(time.process_time() - cpu)
+        """Run for `PATIENCE` seconds, once at least, and keep the medians of wall and processor time."""
+        time.sleep(PATIENCE)  # threads that torch or BLAS left spinning have gone to sleep by then
+        wall, cpu, started = [], [], time.perf_counter()
+        while not wall or time.perf_counter() - started < PATIENCE:
+            before = time.perf_counter(), time.process_time()
+            self.run()
+            wall.append(time.perf_counter() - before[0])
+            cpu.append(time.process_time() - before[1])
+        self.seconds.append(median(wall))
+        self.cpu_seconds.append(median(cpu))
 
     def as_dict(self) -> dict[str, Any]:
         """Medians and the best, as neuron-steps a second."""
@@ -119,7 +128,7 @@ def _runner(backend: Backend, network: IntegerNetwork, messages: Ints) -> Callab
     return lambda: backend.run(network, messages, Record.SPIKES)
 
 
-def interleave(cases: list[Case], repetitions: int, tell: Callable[[str], None]) -> None:
+def interleave(cases: list[Case], repetitions: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     """A, B, C, A, B, C, ...: so that a busy machine slows every case alike. The first round only warms up."""
     for repetition in range(repetitions + 1):
         for case in cases:
@@ -128,41 +137,54 @@ def interleave(cases: list[Case], repetitions: int, tell: Callable[[str], None])
         if repetition == 0:
             for case in cases:
                 case.seconds.clear(), case.cpu_seconds.clear()
+    return [case.as_dict() for case in cases]
 
 
 def lava_costs(workload: Workload, tell: Callable[[str], None], repetitions: int) -> list[dict[str, Any]]:
-    """Seconds a step of Lava, start-up and read-out of results left out, and of the fast backend on all cores."""
+    """Lava's cost of a step, start-up and read-out of results left out, and the fast backend's on all cores."""
     rows = []
     for batch in BATCHES:
         for backend in (LAVA_PROCESSES, LAVA):
-            ours, theirs, whole = [], [], []  # seconds: of our whole run, of a step of Lava's, of its whole run
+            ours, short, long = [], [], []
             for repetition in range(repetitions):
                 tell(f"{backend.name}, batch {batch}, run {repetition + 1} of {repetitions}")
-                short, long = (_seconds(backend, workload, steps, batch) for steps in (SHORT, LONG))
-                theirs.append((long - short) / (LONG - SHORT))
-                whole.append(long)
-                ours += [_seconds(FAST, workload, LONG, batch) for _ in range(15)]
-            rows.append(
-                {
-                    "backend": backend.name,
-                    "batch": batch,
-                    "seconds_per_step": median(theirs),
-                    "fast_seconds_per_step": median(ours) / LONG,
-                    "ratio": median(theirs) / median(ours) * LONG,
-                    "ratio_of_best": min(theirs) / min(ours) * LONG,
-                    "seconds_of_a_run": median(whole),
-                    "fast_seconds_of_a_run": median(ours),
-                    "ratio_of_runs": median(whole) / median(ours),
-                }
-            )
+                short.append(_cost(backend, workload, SHORT, batch))
+                long.append(_cost(backend, workload, LONG, batch))
+                ours += [_cost(FAST, workload, LONG, batch) for _ in range(25)]
+            rows.append({"backend": backend.name, "batch": batch} | _ratios(ours, short, long))
     return rows
 
 
-def _seconds(backend: Backend, workload: Workload, steps: int, batch: int) -> float:
+def _ratios(ours: list[Cost], short: list[Cost], long: list[Cost]) -> dict[str, float]:
+    """Medians; the ratio of processor time does not depend on how busy the machine is."""
+    wall, cpu = (
+        (median(cost[kind] for cost in long) - median(cost[kind] for cost in short)) / (LONG - SHORT) for kind in (0, 1)
+    )
+    our_wall, our_cpu = (median(cost[kind] for cost in ours) for kind in (0, 1))
+    return {
+        "seconds_per_step": wall,
+        "fast_seconds_per_step": our_wall / LONG,
+        "ratio": wall / our_wall * LONG,
+        "cpu_seconds_per_step": cpu,
+        "fast_cpu_seconds_per_step": our_cpu / LONG,
+        "ratio_of_cpu_time": cpu / our_cpu * LONG,
+        "seconds_of_a_run": median(cost[0] for cost in long),
+        "fast_seconds_of_a_run": our_wall,
+        "ratio_of_runs": median(cost[0] for cost in long) / our_wall,
+    }
+
+
+def _cost(backend: Backend, workload: Workload, steps: int, batch: int) -> Cost:
+    """Wall and processor seconds of a run, child processes included."""
     messages = workload.test.messages[:steps, :batch]
-    started = time.perf_counter()
+    wall, cpu = time.perf_counter(), _processor_seconds()
     backend.run(workload.network, messages, Record.SPIKES)
-    return time.perf_counter() - started
+    return time.perf_counter() - wall, _processor_seconds() - cpu
+
+
+def _processor_seconds() -> float:
+    spent = os.times()
+    return time.process_time() + spent.children_user + spent.children_system
 
 
 def all_images(workload: Workload, tell: Callable[[str], None]) -> dict[str, dict[str, float]]:
@@ -200,35 +222,54 @@ def machine() -> dict[str, Any]:
     }
 
 
+PARTS = ("images", "speed", "lava")
+
+
 @click.command()
 @data_option
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=OUT, show_default=True)
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Measure only this; the rest is kept.")
 @click.option("--repetitions", type=click.IntRange(min=1), default=9, show_default=True)
-@click.option("--lava-repetitions", type=click.IntRange(min=0), default=3, show_default=True, help="0 leaves Lava out.")
-def integer_speed(data: Path | None, out: Path, repetitions: int, lava_repetitions: int) -> None:
+@click.option("--lava-repetitions", type=click.IntRange(min=1), default=3, show_default=True)
+def integer_speed(
+    data: Path | None, out: Path, parts: tuple[str, ...], repetitions: int, lava_repetitions: int
+) -> None:
     """Measure, print the tables, and write them with a plot."""
     root = data_root(data)
     if root is None:
         raise MissingData(
             "integer_speed needs the published checkpoint and MNIST; name their directory with --data DIR"
         )
-    about: dict[str, Any] = {"command": "python benchmarks/integer_speed.py --data DIR", "machine": machine()}
+    kept = out / "integer_speed.json"
+    about: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    about["command"] = "python benchmarks/integer_speed.py --data DIR"
     with spinner() as tell:
         tell("network")
         workload = published_smnist(root)
-        about["images"] = all_images(workload, tell)
-        cases = speed_cases(workload)
-        interleave(cases, repetitions, tell)
-        about["speed"] = [case.as_dict() for case in cases]
-        about["lava"] = lava_costs(workload, tell, lava_repetitions) if lava_repetitions else []
-    about["load_average_afterwards"] = machine()["load_average"]
+        measures: dict[str, Callable[[], Any]] = {
+            "images": lambda: all_images(workload, tell),
+            "speed": lambda: interleave(speed_cases(workload), repetitions, tell),
+            "lava": lambda: lava_costs(workload, tell, lava_repetitions),
+        }
+        for part in parts or PARTS:
+            about[part] = {"machine": machine(), "results": measures[part]()}
+            about[part]["load_average_afterwards"] = machine()["load_average"]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "integer_speed.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    plot(about["speed"], out / "integer_speed.svg")
-    tables = [image_table(about["images"]), speed_table(about["speed"]), lava_table(about["lava"])]
+    kept.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    show(about, out)
+
+
+def show(about: dict[str, Any], out: Path) -> None:
+    """Print and keep the tables of every part that was measured, and the plot."""
+    tables: list[Any] = [about["command"]]
+    for part, table in (("images", image_table), ("speed", speed_table), ("lava", lava_table)):
+        if part in about:
+            tables += [f"\n{about[part]['machine']}", table(about[part]["results"])]
     with (out / "integer_speed.txt").open("w", encoding="utf-8") as file:
-        for show in (console(), Console(file=file, width=160)):
-            show.print(f"{about['command']}\n{about['machine']}", *tables, sep="\n\n")
+        for target in (console(), Console(file=file, width=160)):
+            target.print(*tables, sep="\n")
+    if "speed" in about:
+        plot(about["speed"]["results"], out / "integer_speed.svg")
 
 
 if __name__ == "__main__":

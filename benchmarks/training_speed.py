@@ -3,7 +3,7 @@
 Every variant runs once a round, in turn, in one process; ratios are medians over rounds of times within one round, so
 that other load on the machine hits all alike. Memory is measured in a process of its own. Run:
 
-    python benchmarks/training_speed.py --data DIR [--quick] [--threads 2] [--workload ecg ...] [--out benchmarks/results]
+    python benchmarks/training_speed.py --data DIR [--quick] [--threads 2] [--workload ecg ...]
 """
 
 import json
@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import click
@@ -80,10 +80,10 @@ def check_equal(workload: Workload) -> dict[str, float]:
     return {name: float((y - expected).abs().max() / expected.abs().max()) for name, y in found.items()}
 
 
-def timed(task: Callable[[], Any]) -> float:
-    start = perf_counter()
+def timed(task: Callable[[], Any], clock: Callable[[], float]) -> float:
+    start = clock()
     task()
-    return perf_counter() - start
+    return clock() - start
 
 
 def tasks(workload: Workload, name: str, run: Run) -> dict[str, Callable[[], Any]]:
@@ -104,7 +104,7 @@ def tasks(workload: Workload, name: str, run: Run) -> dict[str, Callable[[], Any
     }
 
 
-def measure(workload: Workload, rounds: int) -> dict[str, dict[str, list[float]]]:
+def measure(workload: Workload, rounds: int, clock: Callable[[], float]) -> dict[str, dict[str, list[float]]]:
     """Seconds per measure and variant, round by round."""
     names = (*REFERENCES, *OURS)
     table = {name: tasks(workload, name, run) for name, run in runs(workload, names).items()}
@@ -117,7 +117,7 @@ def measure(workload: Workload, rounds: int) -> dict[str, dict[str, list[float]]
             for name in names:
                 few = name in REFERENCES or what == "train"
                 fastest_of = 1 if few else 5  # a millisecond is not a measurement: the median of a few
-                seconds[what][name].append(median(timed(table[name][what]) for _ in range(fastest_of)))
+                seconds[what][name].append(median(timed(table[name][what], clock) for _ in range(fastest_of)))
     return seconds
 
 
@@ -192,10 +192,11 @@ def report(results: dict[str, Any], screen: Any) -> None:
     for name, result in results["workloads"].items():
         floor, train = result["backward_floor"], median(result["seconds"]["train"]["native"])
         memory = ", ".join(f"{k} {v:.0f}" for k, v in result["memory_mb"].items() if v is not None)
+        share = f"{100 * floor['seconds'] / train:.0f} % of a training step"
         screen.print(
             f"{name} ({result['source']}): dense product of the backward pass {floor['gflop']:.2f} GFLOP, "
-            f"{1e3 * floor['seconds']:.1f} ms at this machine's {floor['gflops_one_thread']:.0f} GFLOP/s a thread = "
-            f"{100 * floor['seconds'] / train:.0f} % of a step; peak extra memory of a step, MB: {memory or 'not measured'}"
+            f"{1e3 * floor['seconds']:.1f} ms at this machine's {floor['gflops_one_thread']:.0f} GFLOP/s a thread, is "
+            f"{share}; peak extra memory of a step, MB: {memory or 'not measured'}"
         )
     screen.print(f"limits: {results['limits']}; load {results['load']}")
 
@@ -227,6 +228,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
 @click.option("--workload", "names", multiple=True, type=click.Choice(list(WORKLOADS)), help="Default: all.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), help="Default: 5, or 1 with --quick.")
+@click.option("--cpu-time", is_flag=True, help="Processor time instead of wall time: for one thread on a busy machine.")
 @click.option("--quick", is_flag=True, help="One round, and S-MNIST with a quarter of the batch.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path(__file__).parent / "results", show_default=True)
 @click.option("--memory-of", nargs=2, hidden=True)
@@ -235,6 +237,7 @@ def main(
     names: tuple[str, ...],
     threads: int,
     rounds: int | None,
+    cpu_time: bool,
     quick: bool,
     out: Path,
     memory_of: tuple[str, str] | None,
@@ -245,11 +248,18 @@ def main(
     if memory_of:
         print(measure_memory(WORKLOADS[memory_of[0]](root), memory_of[1]) or "")
         return
-    results: dict[str, Any] = {"threads": threads, "load": load(), "limits": limits(threads), "workloads": {}}
+    clock = process_time if cpu_time else perf_counter
+    results: dict[str, Any] = {
+        "threads": threads,
+        "clock": clock.__name__,
+        "load": load(),
+        "limits": limits(threads),
+        "workloads": {},
+    }
     for name in names or WORKLOADS:
         make = WORKLOADS[name]
         workload = make(root, 64) if quick and name == "smnist" else make(root)
-        seconds = measure(workload, rounds or (1 if quick else 5))
+        seconds = measure(workload, rounds or (1 if quick else 5), clock)
         variants = () if quick else (*REFERENCES, *OURS)
         results["workloads"][name] = {
             "source": workload.source,

@@ -76,7 +76,7 @@ def firing(
     sequence: Tensor,
     rate: float,
 ) -> RecurrentNetwork:
-    """An untrained network whose weights are scaled until it fires at a trained one's rate, spikes a neuron and step."""
+    """An untrained network whose weights are scaled until it fires as often as a trained one."""
     generator = torch.Generator().manual_seed(0)
     initial = {"omega": Uniform(*omega), "b_offset": Uniform(*b_offset)}
     layer = RecurrentLayer.create(BRF(), inputs, neurons, initial=initial, generator=generator)

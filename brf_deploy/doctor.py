@@ -20,9 +20,10 @@ from brf_deploy.data_directory import data_root
 from brf_deploy.data_integrity import State, dataset_state, file_state
 from brf_deploy.data_sources import DATASETS
 from brf_deploy.errors import BrfError
+from brf_deploy.native_library import GROUP as NATIVE
 from brf_deploy.options import data_option, json_option
 from brf_deploy.output import console, write_json
-from brf_deploy.registry import EXTRA_OF_MODULE, how_to_install, load_entry
+from brf_deploy.registry import EXTRA_OF_MODULE, how_to_install, load_entry, names
 
 DISTRIBUTION_OF_MODULE = {"sklearn": "scikit-learn", "lava": "lava-nc"}
 TOOLS = ("gcc", "make")
@@ -48,7 +49,7 @@ class Finding:
 def doctor_command(data: Path | None, strict: bool, json_file: Path | None) -> None:
     """Show what is installed, and how to get the rest.
 
-    Looks for packages, backends, a GPU, data sets and tools.
+    Looks for packages, backends, native libraries, a GPU, data sets and tools.
     """
     findings = examine(data_root(data))
     console(json_file).print(_table(findings))
@@ -60,7 +61,7 @@ def doctor_command(data: Path | None, strict: bool, json_file: Path | None) -> N
 
 def examine(data: Path | None) -> list[Finding]:
     """Everything `doctor` reports, section by section."""
-    return [_python(), *_packages(), *_backends(), _cuda(), *_datasets(data), *_tools()]
+    return [_python(), *_packages(), *_backends(), *_native(), _cuda(), *_datasets(data), *_tools()]
 
 
 def _python() -> Finding:
@@ -89,6 +90,15 @@ def _backends() -> Iterator[Finding]:
             yield Finding("backend", name, found.present, found.detail)
         except (BrfError, ImportError, AttributeError) as error:
             yield Finding("backend", name, False, str(error))
+
+
+def _native() -> Iterator[Finding]:
+    for name in names(NATIVE):
+        try:
+            present, detail = load_entry(NATIVE, name, "native library")()
+            yield Finding("native", name, present, detail)
+        except BrfError as error:
+            yield Finding("native", name, False, str(error))
 
 
 def _cuda() -> Finding:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from brf_deploy.errors import Unavailable
 
+# Entry points that say whether a wing's library is there: functions without arguments, as `native_detail` answers.
+GROUP = "brf_deploy.native"
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 REMEDY = "install a C++17 compiler (for example: apt install g++), then reinstall brf-deploy"
 

@@ -9,11 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from brf_deploy import doctor
+from brf_deploy.backend import GROUP as BACKENDS
 from brf_deploy.backend import Availability, backend_names
 from brf_deploy.cli import main
 from brf_deploy.data_sources import DATASETS
 from brf_deploy.errors import Unavailable
-from brf_deploy.registry import EXTRA_OF_MODULE
+from brf_deploy.native_library import GROUP as NATIVE
+from brf_deploy.registry import EXTRA_OF_MODULE, names
 
 
 class FakeBackend:
@@ -37,6 +39,8 @@ def backends(monkeypatch):
 
     def declare(**found):
         def load(group, name, noun):
+            if group != BACKENDS:
+                return lambda: (True, "any")
             if isinstance(found[name], Exception):
                 raise found[name]
             return found[name]
@@ -62,9 +66,10 @@ def test_every_section_is_there(tmp_path):
     sections = found("--data", tmp_path)
     assert sections["python"]["python"]["present"]
     extras = {f"extra {extra}" for extra in EXTRA_OF_MODULE.values()}
-    assert set(sections) == {"python", "backend", "device", "data", "tool"} | extras
+    assert set(sections) == {"python", "backend", "native", "device", "data", "tool"} | extras
     assert set(sections["backend"]) == set(backend_names())
     assert sections["backend"]["reference"]["present"]
+    assert set(sections["native"]) == set(names(NATIVE))
     assert set(sections["data"]) == {entry.name for entry in DATASETS}
     assert sections["tool"] == {name: {"present": True, "detail": f"{name} 1.0"} for name in ("gcc", "make")}
 

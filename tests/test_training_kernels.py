@@ -9,17 +9,15 @@ from brf_training import Loss, Objective
 from brf_training.cell_loop import run_layer, run_sequence
 from brf_training.kernels.choice import ENGINES
 from brf_training.kernels.events import Events
+from brf_training.kernels.library import load
 from brf_training.kernels.manual import ManualEngine
-from brf_training.kernels.native import NativeEngine
+from brf_training.kernels.native import NativeEngine, one_torch_thread
 from brf_training.neurons import NEURONS
 
 EXACT = 1e-12  # float64: rounding of sums in another order, over some tens of steps
 
 try:
-    from brf_deploy.native_library import load_native
-    from brf_training.kernels.native import STEM, VERSION
-
-    LEVELS = list(range(2, max(2, load_native(STEM, VERSION).brf_cpu_level()) + 1))
+    LEVELS = list(range(2, max(2, load().brf_cpu_level()) + 1))
 except Unavailable:
     LEVELS = []
 native = pytest.mark.skipif(not LEVELS, reason="no native library: no C++ compiler when this was installed")
@@ -225,6 +223,18 @@ def test_the_caller_keeps_its_denormals():
     assert torch.tensor([1e-40]).mul(0.5).item() > 0
 
 
+@native
+def test_one_torch_thread_leaves_the_others_to_the_kernel():
+    before = torch.get_num_threads()
+    network = Network()
+    inputs = network.sequence()
+    with one_torch_thread():
+        assert torch.get_num_threads() == 1
+        found = network.run(inputs, "native")
+    assert torch.get_num_threads() == before
+    assert torch.equal(found.readout, network.run(inputs, "native").readout)
+
+
 @pytest.mark.parametrize("engine", BOTH)
 def test_without_gradients_nothing_is_kept(engine):
     network = Network()
@@ -313,7 +323,7 @@ def test_poisoned_weights_fall_back_to_what_torch_makes_of_them(place, poison, m
     with torch.no_grad():
         getattr(network.cells[0], place)[2, 1] = poison
     if LEVELS:
-        with pytest.raises(Unsupported, match="NaN, infinite or so large"):
+        with pytest.raises(Unsupported, match="parameter or first state is NaN or infinite"):
             network.run(inputs, "native")
     name, run = chosen(network, inputs, monkeypatch)
     assert name == "torch"

@@ -15,6 +15,7 @@ from brf_deploy.output import write_json
 from brf_deploy.task import Samples, Task
 from brf_training.evaluation import ModelEvaluation, batches, evaluate
 from brf_training.extract import from_float_network, to_float_network
+from brf_training.kernels.native import one_torch_thread
 from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
 from brf_training.monitor import EpochMetrics, Monitor, metrics_file, tensorboard_events
 from brf_training.recipe import Recipe
@@ -143,7 +144,7 @@ def train_network(recipe: Recipe, task: Task, data: Path | None, out: Path, watc
     start = monotonic()
     trainer, test = Trainer(recipe, task, task.load("train", data)), task.load("test", data)
     out.mkdir(parents=True, exist_ok=True)
-    with metrics_file(out / METRICS) as lines, tensorboard_events(out / EVENTS) as events:
+    with one_torch_thread(), metrics_file(out / METRICS) as lines, tensorboard_events(out / EVENTS) as events:
         best = _run_epochs(trainer, out / MODEL, (lines, events, *watch))
     result = trainer.measure(from_float_network(load_float_network(out / MODEL)), test)
     summary = Summary(

@@ -148,7 +148,7 @@ private:
         for (int k = 0; k < steps_; k++) {
             sequence_.drive(layer, rows_, below, (l ? k + 1 : k) * rows_, own, k * rows_, x_at(l, k));
             layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, x_at(l, k), states_at(l, k),
-                                states_at(l, k + 1), nullptr, 0);
+                                states_at(l, k + 1), nullptr, nullptr, 0);
         }
     }
 

@@ -15,15 +15,17 @@ struct Shape {
 template <class R> struct Dynamics {
     const char* name;
     int states, parameters;
-    // bits: spikes [row][words] to write, or null.
-    void (*step)(const double* constants, Shape, const R* p, const R* x, const R* s, R* next, uint64_t* bits, int words);
+    // bits: spikes [row][words] to write, counts: [row][width] to add them to; both, or null.
+    void (*step)(const double* constants, Shape, const R* p, const R* x, const R* s, R* next, R* counts, uint64_t* bits,
+                 int words);
     // x becomes the gradient of x; g and gp are updated in place.
     void (*adjoint)(const double* constants, const double* surrogate, Shape, const R* p, R* x, const R* s, const R* next,
                     const R* gz, R* g, R* gp);
 };
 
 template <class R, class N>
-void step_rows(const double* constants, Shape shape, const R* p, const R* x, const R* s, R* next, uint64_t* bits, int words) {
+void step_rows(const double* constants, Shape shape, const R* p, const R* x, const R* s, R* next, R* counts, uint64_t* bits,
+               int words) {
     const N neuron(constants);
     const size_t field = shape.field();
     for (int row = 0; row < shape.rows; row++) {
@@ -35,6 +37,7 @@ void step_rows(const double* constants, Shape shape, const R* p, const R* x, con
             const Vec<R> z = neuron.step(parameters, at(x + place), old, fresh);
             for (int k = 0; k < N::STATES; k++) at(next + k * field + place) = fresh[k];
             if (!bits) continue;
+            at(counts + place) += z;
             uint64_t& word = bits[row * words + j / 64];
             word = uint64_t(lane_bits(z)) << j % 64 | (j % 64 ? word : 0);
         }

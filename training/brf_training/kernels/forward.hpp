@@ -31,11 +31,12 @@ public:
 
 private:
     struct State {
-        Buffer<R> states, x;
+        Buffer<R> states, x, counts;
         Buffer<uint64_t> bits;
         Lists<R> spikes[2];  // of even and odd steps
         State(const Layer<R>& layer, int rows)
-            : states(size_t(layer.dynamics.states) * rows * layer.width), x(size_t(rows) * layer.width), bits(size_t(rows) * layer.words) {}
+            : states(size_t(layer.dynamics.states) * rows * layer.width), x(size_t(rows) * layer.width),
+              counts(size_t(rows) * layer.width), bits(size_t(rows) * layer.words) {}
     };
 
     size_t space(int width) const { return size_t(sequence_.arguments.tile) * width; }
@@ -46,6 +47,7 @@ private:
         for (size_t l = 0; l < layers_.size(); l++) {
             const Layer<R>& layer = sequence_.layers[l];
             load_tile<R>(layer.arguments.first_states, layer.dynamics.states, a.batch, layer.neurons, first_, shape(layer), layers_[l].states);
+            layers_[l].counts.clear();
             Lists<R>& spikes = layers_[l].spikes[1];
             spikes.clear();
             for (int row = 0; row < rows_; row++) sequence_.add_first_spikes(layer, first_ + row, spikes);
@@ -61,13 +63,13 @@ private:
             std::memcpy(sequence_.tape.states(a.tape, l, tile_, t / a.interval), state.states,
                         layer.dynamics.states * shape(layer).field() * sizeof(R));
         sequence_.drive(layer, rows_, below, 0, state.spikes[~t & 1], 0, state.x);
-        layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, state.x, state.states, state.states, state.bits, layer.words);
+        layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, state.x, state.states,
+                            state.states, state.counts, state.bits, layer.words);
         Lists<R>& spikes = state.spikes[t & 1];
         spikes.clear();
         for (int row = 0; row < rows_; row++) spikes.add_bits(state.bits + row * layer.words, layer.words);
         if (a.tape)
             std::memcpy(sequence_.tape.bits(a.tape, l, tile_, t), state.bits, size_t(rows_) * layer.words * sizeof(uint64_t));
-        if (layer.arguments.counts) add_ones(layer.arguments.counts, 0, layer.neurons, spikes);
         if (layer.arguments.spikes) add_ones(layer.arguments.spikes, t, layer.neurons, spikes);
     }
 
@@ -100,6 +102,7 @@ private:
         for (size_t l = 0; l < layers_.size(); l++) {
             const Layer<R>& layer = sequence_.layers[l];
             store_tile<R>(layer.arguments.last_states, layer.dynamics.states, a.batch, layer.neurons, first_, shape(layer), layers_[l].states);
+            store_tile<R>(layer.arguments.counts, 1, a.batch, layer.neurons, first_, shape(layer), layers_[l].counts);
             if (layer.arguments.last_spikes) add_ones(layer.arguments.last_spikes, 0, layer.neurons, layers_[l].spikes[~a.steps & 1]);
         }
     }

@@ -1,22 +1,23 @@
 """The native engine: one call of the library ``training`` forward, one backward."""
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from brf_deploy.errors import BackendFailure, Unavailable
-from brf_deploy.native_library import load_native, native_detail
 from brf_training.kernels.events import Events
-from brf_training.kernels.problem import Gradients, LayerOutcome, LayerTensors, Outcome, Problem, ReadoutTensors
-from brf_training.kernels.structures import LayerArguments, SequenceArguments, address
+from brf_training.kernels.library import finding, load
+from brf_training.kernels.problem import Gradients, LayerOutcome, Outcome, Problem, each
+from brf_training.kernels.structures import LayerArguments, Pointer, SequenceArguments, address
 from brf_training.surrogate import NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE
 
-STEM, VERSION = Path(__file__).parent / "training", 1
 REALS = {torch.float32: 4, torch.float64: 8}
 LARGEST = 2**31 - 1  # sizes cross the C boundary as 32-bit integers
 
@@ -26,14 +27,33 @@ SCRATCH = 512 * 1024  # bytes of states that a tile recomputes at once
 SURROGATE = (ctypes.c_double * 4)(NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE)
 
 
-def native_finding() -> tuple[bool, str]:
-    """For `brf-deploy doctor`: whether the library is there, and which build of it or how to get one."""
-    return native_detail(STEM, VERSION)
+# Threads of the kernel where torch has been told to use one; see `one_torch_thread`.
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Within: the kernel runs on as many threads as torch has, torch's own operators on one.
+
+    What is left to torch around the kernel is small, and its threads wait for each other longer than they work,
+    20 times so on a busy machine. Nothing changes where there is no kernel.
+    """
+    count = torch.get_num_threads()
+    if not finding()[0]:
+        yield
+        return
+    token = _threads.set(count)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+        _threads.reset(token)
 
 
 @cache
 def neuron_indices(library: ctypes.CDLL) -> dict[str, int]:
-    """Where the library has which neuron."""
+    """By kind of neuron: its place in the library."""
     library.brf_training_neuron.restype = ctypes.c_char_p
     names: dict[str, int] = {}
     while name := library.brf_training_neuron(len(names)):
@@ -63,7 +83,7 @@ class NativeEngine:
     def obstacle(self, problem: Problem) -> str | None:
         """No library, not a CPU, not one real type, a neuron it has not, NaN or infinite weights, sizes without end."""
         try:
-            library = load_native(STEM, VERSION, self.level)
+            library = load(self.level)
         except Unavailable as error:
             return str(error)
         tensors = [problem.values, *(tensor for tensor in problem.tensors() if tensor is not None)]
@@ -78,8 +98,8 @@ class NativeEngine:
         if any(layer.input_weight.numel() == 0 for layer in problem.layers):
             return "a layer has no neurons or no inputs"
         # Event-driven sums leave out products with 0, which are NaN where the weight is infinite or NaN.
-        if not all(bool(torch.isfinite(tensor.detach().sum())) for tensor in tensors[1:]):
-            return "a weight, parameter or first state is NaN, infinite or so large that their sum is"
+        if not all(finite(library, tensor) for tensor in tensors[1:]):
+            return "a weight, parameter or first state is NaN or infinite"
         return None
 
     def forward(self, problem: Problem, keep: bool) -> tuple[Outcome, tuple[Tensor, ...]]:
@@ -94,17 +114,24 @@ class NativeEngine:
 
     def product_rate(self, rows: int, depth: int, width: int) -> float:
         """GFLOP/s of the backward pass's dense product on one thread, at best: what a benchmark compares with."""
-        rate = load_native(STEM, VERSION, self.level).brf_training_product_rate
+        rate = load(self.level).brf_training_product_rate
         rate.restype = ctypes.c_double
         repeats = max(1, 20_000_000 // (rows * depth * width))
         return max(float(rate(rows, depth, width, repeats)) for _ in range(20))
 
     def call(self, problem: Problem) -> "_Call":
         """The problem as the library takes it."""
-        library = load_native(STEM, VERSION, self.level)
+        library = load(self.level)
         tile = self.tile or tile_of(problem.batch)
         interval = min(self.interval or interval_of(problem, tile), max(problem.steps, 1))
-        return _Call(library, problem, tile, interval, self.threads or torch.get_num_threads())
+        return _Call(library, problem, tile, interval, self.threads or _threads.get() or torch.get_num_threads())
+
+
+def finite(library: ctypes.CDLL, tensor: Tensor) -> bool:
+    """Whether no number of it is NaN or infinite."""
+    numbers = tensor.contiguous()
+    check = library.brf_training_finite
+    return bool(check(REALS[tensor.dtype], Pointer(numbers.data_ptr()), ctypes.c_int64(numbers.numel())))
 
 
 def tile_of(batch: int) -> int:
@@ -185,7 +212,7 @@ class _Call:
         neurons, states = len(layer.input_weight), self.states(index)
         spikes = self.zeros(steps, batch, neurons) if self.problem.keep_spikes else None
         return LayerOutcome(
-            self.zeros(batch, neurons), self.new(states, batch, neurons), self.zeros(batch, neurons), spikes
+            self.new(batch, neurons), self.new(states, batch, neurons), self.zeros(batch, neurons), spikes
         )
 
     def states(self, index: int) -> int:
@@ -202,15 +229,15 @@ class _Call:
         problem = self.problem
         g_inputs = self.new(*problem.inputs.shape) if inputs else None
         g_readout, g_tensors = None, None
-        if problem.readout is not None:
-            g_tensors = ReadoutTensors(*map(like, problem.readout))
+        if problem.readout is not None and readout is not None:
+            g_tensors = each(problem.readout, torch.empty_like)
             g_readout = self.zeros(*readout.shape) if upstream.readout is None else upstream.readout.contiguous()
             self.point(
                 self.sequence, g_alpha=g_tensors.alpha, g_readout_weight=g_tensors.weight,
                 g_first_readout=g_tensors.first,
             )  # fmt: skip
         self.point(self.sequence, readout=readout, tape=tape, g_readout=g_readout, g_inputs=g_inputs)
-        g_layers = tuple(LayerTensors(*map(like, layer)) for layer in problem.layers)
+        g_layers = tuple(each(layer, torch.empty_like) for layer in problem.layers)
         for arguments, gradients, outcome in zip(self.layers, g_layers, upstream.layers, strict=True):
             known = {"g_" + name: given for name, given in outcome._asdict().items() if given is not None}
             self.point(arguments, **{name: given.contiguous() for name, given in known.items()})
@@ -223,15 +250,10 @@ class _Call:
             raise BackendFailure("native training kernel: out of memory; use smaller batches or shorter sequences")
 
 
-def like(tensor: Tensor | None) -> Tensor | None:
-    """Room for a tensor's gradient."""
-    return None if tensor is None else torch.empty_like(tensor)
-
-
 def contiguous(problem: Problem) -> Problem:
     """The same problem with every tensor in one piece."""
-    layers = tuple(LayerTensors(*map(in_one_piece, layer)) for layer in problem.layers)
-    readout = None if problem.readout is None else ReadoutTensors(*map(in_one_piece, problem.readout))
+    layers = tuple(each(layer, Tensor.contiguous) for layer in problem.layers)
+    readout = None if problem.readout is None else each(problem.readout, Tensor.contiguous)
     inputs = problem.inputs
     if isinstance(inputs, Events):
         begin, channels, values = (part.contiguous() for part in (inputs.begin, inputs.channels, inputs.values))
@@ -239,8 +261,3 @@ def contiguous(problem: Problem) -> Problem:
     else:
         inputs = inputs.contiguous()
     return replace(problem, inputs=inputs, layers=layers, readout=readout)
-
-
-def in_one_piece(tensor: Tensor | None) -> Tensor | None:
-    """The tensor itself where it already is."""
-    return None if tensor is None else tensor.contiguous()

@@ -1,8 +1,8 @@
 """A run of a chain of layers over a sequence: what goes in, what comes out, and the gradients of both."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -30,6 +30,15 @@ class ReadoutTensors(NamedTuple):
     alpha: Tensor
     weight: Tensor
     first: Tensor | None
+
+
+Tensors = TypeVar("Tensors", LayerTensors, ReadoutTensors)
+
+
+def each(tensors: Tensors, change: Callable[[Tensor], Tensor]) -> Tensors:
+    """The same tuple with every tensor changed."""
+    changed: list[Any] = [None if tensor is None else change(tensor) for tensor in tensors]
+    return type(tensors)(*changed)
 
 
 class LayerOutcome(NamedTuple):

@@ -49,6 +49,16 @@ template <class R> void backward(const SequenceArguments& arguments, const Layer
     store_gradients<R>(sequence, layout, gradients);
 }
 
+template <class R> bool finite(const void* numbers, int64_t count) {
+    constexpr int WIDE = 32;
+    R sums[WIDE] = {};  // of 0 * x, which is 0 or NaN
+    int64_t i = 0;
+    for (; i + WIDE <= count; i += WIDE)
+        for (int j = 0; j < WIDE; j++) sums[j] += static_cast<const R*>(numbers)[i + j] * R(0);
+    for (; i < count; i++) sums[0] += static_cast<const R*>(numbers)[i] * R(0);
+    return std::all_of(sums, sums + WIDE, [](R sum) { return sum == 0; });
+}
+
 template <class F> int32_t caught(F&& f) {
     try {
         f();
@@ -67,6 +77,11 @@ using namespace brf;
 EXPORT int32_t brf_training_version() { return 1; }
 
 EXPORT const char* brf_training_neuron(int32_t index) { return index < NEURON_COUNT ? NEURONS<float>[index].name : nullptr; }
+
+// Whether none of the numbers is NaN or infinite.
+EXPORT int32_t brf_training_finite(int32_t real, const void* numbers, int64_t count) {
+    return real == 4 ? finite<float>(numbers, count) : finite<double>(numbers, count);
+}
 
 EXPORT int64_t brf_training_tape_bytes(int32_t real, const SequenceArguments* arguments, const LayerArguments* layers) {
     return int64_t(real == 4 ? Tape<float>(*arguments, layers).bytes() : Tape<double>(*arguments, layers).bytes());
