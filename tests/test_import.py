@@ -60,7 +60,7 @@ NAN[2, 1] = torch.nan
 
 @pytest.mark.parametrize(("values", "neuron", "error", "message"), [
     (state(), "alif", InvalidFile,
-     "alif neurons needs hidden.tau_adp, hidden.tau_mem, not found; its keys are those of: --neuron brf or rf"),
+     "alif neurons needs hidden.tau_adp, hidden.tau_mem, not found; its keys are those of: --neuron brf or rf or bhrf"),
     (state("alif"), "brf", InvalidFile, "hidden.b_offset, hidden.omega, not found; .* --neuron alif"),
     (state(out__tau_mem=None), "brf", InvalidFile, "brf neurons needs out.tau_mem, not found"),
     (state(hidden__linear__bias=torch.ones(5)), "brf", InvalidFile,
@@ -75,12 +75,12 @@ NAN[2, 1] = torch.nan
     (state(hidden__linear__weight=torch.ones(5)), "brf", InvalidFile, r"hidden.linear.weight has shape \(5,\)"),
     (state(hidden__omega=torch.ones(4)), "brf", InvalidFile, r"hidden.omega has shape \(4,\), expected \(5,\)"),
     (state(out__linear__weight=torch.ones(10, 5)), "brf", InvalidFile, r"out.linear.weight has shape \(10, 5\)"),
-    (state(), "lif", InvalidInput, "neuron 'lif' is unknown; there are: brf, rf, alif"),
+    (state(), "hodgkin", InvalidInput, "neuron 'hodgkin' is unknown; there are: brf, rf, bhrf, lif, alif"),
 ])  # fmt: skip
 def test_a_checkpoint_that_does_not_fit_says_what_and_where(tmp_path, values, neuron, error, message):
     with pytest.raises(error, match=message) as raised:
         read_published(saved(tmp_path, values), neuron, ECG)
-    assert neuron == "lif" or "checkpoint.pt" in str(raised.value)
+    assert neuron == "hodgkin" or "checkpoint.pt" in str(raised.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 broken", b"\x80\x02c__main__\nEvil\n."])
@@ -188,7 +188,7 @@ def test_the_command_overwrites_only_when_told(tmp_path):
 def test_the_command_explains_the_wrong_neuron_without_a_traceback(tmp_path):
     result = invoke(saved(tmp_path, state()), "--neuron", "alif", "--task", "ecg", "--out", tmp_path / "model")
     assert result.exit_code == 2
-    assert "--neuron brf or rf" in result.output
+    assert "--neuron brf or rf or bhrf" in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "model").exists()
 

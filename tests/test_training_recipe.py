@@ -86,7 +86,7 @@ def test_the_ecg_recipe_holds_the_published_settings():
     ("batch_size = 16", "schedule = 3\nbatch_size = 16", "schedule = 3 found, expected one of linear, constant"),
     ("layers = [36, 20]", "layers = []", r"network.layers = \[\] found, expected a list of integers in 1..65536"),
     ("layers = [36, 20]", "layers = [0]", r"network.layers = \[0\] found"),
-    ('kind = "brf"', 'kind = "lif"', "neuron.kind = 'lif' found, expected one of brf, rf, alif"),
+    ('kind = "brf"', 'kind = "hodgkin"', "neuron.kind = 'hodgkin' found, expected one of brf, rf, "),
     ("dt = 0.004", "dt = 0.004\nbeta = 1", "key 'neuron.beta' is unknown; known here: kind, dt, theta, gamma, omega"),
     ("dt = 0.004", "dt = 0", "neuron: .*dt: 0.0 found, a positive number needed"),
     ("dt = 0.004", "dt = 0.3", r"neuron: .*dt \* omega = 1.5 exceeds 1"),

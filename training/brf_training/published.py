@@ -107,7 +107,8 @@ def _check_keys(path: Path, found: set[str], neuron: str) -> None:
         raise InvalidInput(f"neuron '{neuron}' is unknown; there are: {', '.join(NEURONS)}")
     expected = _hidden_keys(neuron) | {WEIGHT, TAU, OUTPUT}
     if missing := sorted(expected - found):
-        fitting = [name for name in NEURONS if _hidden_keys(name) <= found]
+        stored = {key for key in found if key.startswith("hidden.")} - {WEIGHT, MASK}
+        fitting = [name for name in NEURONS if _hidden_keys(name) == stored]
         advice = f"; its keys are those of: --neuron {' or '.join(fitting)}" if fitting else ""
         raise InvalidFile(
             f"checkpoint '{path}': a network of {neuron} neurons needs {', '.join(missing)}, not found{advice}"
