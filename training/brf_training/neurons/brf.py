@@ -16,8 +16,9 @@ from brf_training.neurons.neuron import Neuron
 from brf_training.neurons.resonator import rotate, rotate_back
 from brf_training.surrogate import double_gaussian, spike
 
-# The slope of p(omega) is infinite at dt omega = 1; a projected omega stays this fraction below it.
-MARGIN = 1e-3
+# Projection keeps dt |omega| at or below this. At 1 the slope of p(omega) is infinite, and just below it the pole at
+# rest is so strongly damped that full refractory damping carries it out of the disc on the other side.
+LARGEST_ROTATION = 0.99
 
 
 class BRFParameters(NamedTuple):
@@ -116,5 +117,5 @@ class BRF(Neuron[BRFParameters, BRFState]):
 
     def project(self, raw: Mapping[str, Tensor]) -> None:
         """Keep ``dt * |omega|`` below 1, where the divergence boundary and its slope are finite."""
-        limit = (1 - MARGIN) / self.dt
+        limit = LARGEST_ROTATION / self.dt
         raw["omega"].clamp_(-limit, limit)
