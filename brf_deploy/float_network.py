@@ -23,6 +23,15 @@ def _positive(name: str, value: float) -> None:
         raise InvalidNetwork(f"{name}: {value} found, a positive number needed")
 
 
+def _check(neurons: "Neurons", arrays: tuple[str, ...], positive: tuple[str, ...]) -> None:
+    """Make the per-neuron arrays read-only, non-negative and of one length; refuse numbers that must be positive."""
+    for name in arrays:
+        object.__setattr__(neurons, name, _non_negative(name, getattr(neurons, name)))
+        check_length(name, getattr(neurons, name), neurons.count)
+    for name in positive:
+        _positive(name, getattr(neurons, name))
+
+
 def _decaying(gamma: float) -> None:
     if not 0 <= gamma < 1:
         raise InvalidNetwork(f"gamma: {gamma} is outside 0 <= gamma < 1; the refractory state would not decay")
@@ -44,11 +53,7 @@ class BRFNeurons:
     gamma: float = 0.9
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "omega", _non_negative("omega", self.omega))
-        object.__setattr__(self, "b_offset", _non_negative("b_offset", self.b_offset))
-        check_length("b_offset", self.b_offset, self.count)
-        _positive("dt", self.dt)
-        _positive("theta", self.theta)
+        _check(self, ("omega", "b_offset"), ("dt", "theta"))
         _decaying(self.gamma)
         product = self.dt * self.omega.astype(np.float64)
         if product.size and product.max() > 1:
@@ -76,11 +81,7 @@ class RFNeurons:
     theta: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "omega", _non_negative("omega", self.omega))
-        object.__setattr__(self, "b_offset", _non_negative("b_offset", self.b_offset))
-        check_length("b_offset", self.b_offset, self.count)
-        _positive("dt", self.dt)
-        _positive("theta", self.theta)
+        _check(self, ("omega", "b_offset"), ("dt", "theta"))
 
     @property
     def count(self) -> int:
@@ -102,11 +103,7 @@ class ALIFNeurons:
     beta: float = 1.8
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau_mem", _non_negative("tau_mem", self.tau_mem))
-        object.__setattr__(self, "tau_adp", _non_negative("tau_adp", self.tau_adp))
-        check_length("tau_adp", self.tau_adp, self.count)
-        _positive("theta", self.theta)
-        _positive("beta", self.beta)
+        _check(self, ("tau_mem", "tau_adp"), ("theta", "beta"))
 
     @property
     def count(self) -> int:
@@ -123,8 +120,7 @@ class LIFNeurons:
     theta: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau_mem", _non_negative("tau_mem", self.tau_mem))
-        _positive("theta", self.theta)
+        _check(self, ("tau_mem",), ("theta",))
 
     @property
     def count(self) -> int:
@@ -148,11 +144,7 @@ class BHRFNeurons:
     gamma: float = 0.9
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "omega", _non_negative("omega", self.omega))
-        object.__setattr__(self, "b_offset", _non_negative("b_offset", self.b_offset))
-        check_length("b_offset", self.b_offset, self.count)
-        _positive("dt", self.dt)
-        _positive("theta", self.theta)
+        _check(self, ("omega", "b_offset"), ("dt", "theta"))
         _decaying(self.gamma)
 
     @property
