@@ -11,6 +11,8 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
+from math import isnan
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -20,6 +22,7 @@ import click
 import numpy as np
 import torch
 from machine_limits import limits, load
+from process_memory import peak_of
 from reference_loop import ReferenceLoop, stepwise_loss
 from rich.table import Table
 from torch import Tensor
@@ -31,7 +34,7 @@ from brf_deploy.output import console
 from brf_training import Loss
 from brf_training.cell_loop import run_sequence
 from brf_training.kernels.events import Events
-from brf_training.kernels.native import NativeEngine
+from brf_training.kernels.native import NativeEngine, one_torch_thread
 
 REFERENCES = ("eager", "script")
 OURS = ("torch", "native")
@@ -80,10 +83,12 @@ def check_equal(workload: Workload) -> dict[str, float]:
     return {name: float((y - expected).abs().max() / expected.abs().max()) for name, y in found.items()}
 
 
-def timed(task: Callable[[], Any], clock: Callable[[], float]) -> float:
-    start = clock()
-    task()
-    return clock() - start
+def timed(name: str, task: Callable[[], Any], clock: Callable[[], float]) -> float:
+    """Seconds of a task; the native kernel runs as `brf-deploy train` runs it, beside one thread of torch."""
+    with one_torch_thread() if name == "native" else nullcontext():
+        start = clock()
+        task()
+        return clock() - start
 
 
 def tasks(workload: Workload, name: str, run: Run) -> dict[str, Callable[[], Any]]:
@@ -117,7 +122,7 @@ def measure(workload: Workload, rounds: int, clock: Callable[[], float]) -> dict
             for name in names:
                 few = name in REFERENCES or what == "train"
                 fastest_of = 1 if few else 5  # a millisecond is not a measurement: the median of a few
-                seconds[what][name].append(median(timed(table[name][what], clock) for _ in range(fastest_of)))
+                seconds[what][name].append(median(timed(name, table[name][what], clock) for _ in range(fastest_of)))
     return seconds
 
 
@@ -129,25 +134,13 @@ def peak_memory(workload_name: str, variant: str, data: Path | None) -> float | 
 
 
 def measure_memory(workload: Workload, variant: str) -> float | None:
-    """In this process: resident memory at its highest during a step, less that before it."""
+    """In this process: peak extra resident memory of a step, MB."""
     run = runs(workload, (variant,))[variant]
     inputs = workload.inputs if variant in REFERENCES else workload.fast_inputs
-    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if not status.exists():
-        return None
-    small = (
-        (Events.of(workload.inputs[:, :1]) if isinstance(inputs, Events) else inputs[:, :1]),
-        workload.labels[..., :1],
-    )
-    run(*small).backward()
-    reset.write_text("5")
-    before = _kilobytes(status, "VmRSS")
-    run(inputs, workload.labels).backward()
-    return (_kilobytes(status, "VmHWM") - before) / 1000
-
-
-def _kilobytes(status: Path, field: str) -> int:
-    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(field))
+    first = Events.of(workload.inputs[:, :1]) if isinstance(inputs, Events) else inputs[:, :1]
+    run(first, workload.labels[..., :1]).backward()
+    peak = peak_of(lambda: run(inputs, workload.labels).backward()) / 1e6
+    return None if isnan(peak) else peak
 
 
 def ratios(seconds: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, dict[str, float]]]:

@@ -130,6 +130,24 @@ def test_events_equal_the_dense_sequence(engine):
 
 
 @pytest.mark.parametrize("engine", BOTH)
+def test_events_that_are_all_1(engine):
+    network = Network(inputs=50)
+    dense = (network.sequence(density=0.1) != 0).double()
+    found, expected = network.run(Events.of(dense), engine), network.run(dense, "loop")
+    assert relative([found.readout], [expected.readout]) < EXACT
+    weights = [leaf for leaf in network.leaves if leaf.ndim == 2]
+    assert relative(*(torch.autograd.grad(run.readout.sum(), weights) for run in (found, expected))) < EXACT
+
+
+@native
+def test_a_sequence_whose_synaptic_input_is_too_much_to_keep():
+    network = Network(neurons=(180,))
+    inputs = network.sequence(steps=200, batch=64)
+    assert inputs[..., 0].numel() * 180 * 8 > 16 * 2**20  # MOST_DRIVES of sequence.hpp
+    assert_equal_to_the_loop(network, inputs, "native", keep_spikes=False)
+
+
+@pytest.mark.parametrize("engine", BOTH)
 @pytest.mark.parametrize("kind", list(NEURONS))
 def test_a_sequence_in_two_parts_equals_the_whole(kind, engine):
     network = Network(kind, neurons=(9, 6))

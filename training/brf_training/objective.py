@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum
 
-import torch
 from torch import Tensor
-from torch.nn.functional import nll_loss
 
 from brf_deploy.errors import InvalidInput
+from brf_training.kernels.cross_entropy import cross_entropy
 
 
 class Loss(Enum):
@@ -32,10 +31,7 @@ class Objective:
         """The scalar loss of a readout (time, batch, outputs) for labels (time, batch) or (batch,)."""
         if len(readout) <= self.skip_steps:
             raise InvalidInput(f"readout: {len(readout)} steps, of which {self.skip_steps} are skipped; none is left")
+        first = self.skip_steps
         if self.loss is Loss.LAST_STEP:
-            return nll_loss(torch.log_softmax(readout[-1], -1), labels[-1] if labels.ndim == 2 else labels)
-        kept = readout[self.skip_steps :]
-        wanted = labels[self.skip_steps :] if labels.ndim == 2 else labels.expand(len(kept), -1)
-        # Outputs first: torch then works on vectors of samples, 3-6x faster than along a row of a few outputs.
-        log = torch.log_softmax(kept.flatten(0, 1).T.contiguous(), 0)
-        return -log.gather(0, wanted.reshape(1, -1)).sum() / readout.shape[1]
+            first, labels = len(readout) - 1, labels[-1] if labels.ndim == 2 else labels
+        return cross_entropy(readout, labels, first)

@@ -1,35 +1,13 @@
 // The backward pass: chunk by chunk from the end, states are recomputed into cache and the adjoint runs back over them.
 #pragma once
 
-#include "sequence.hpp"
-
-#include <limits>
+#include "gradients.hpp"
 
 namespace brf {
 
-// Gradients of one group of tiles, in one piece, laid out like the rows that the passes work on.
-template <class R> struct GradientLayout {
-    struct Part {
-        size_t parameters, input_rows, recurrent_rows;
-    };
-    std::deque<Part> layers;
-    size_t readout_rows = 0, alpha = 0, count = 0;
-
-    explicit GradientLayout(const Sequence<R>& sequence) {
-        auto next = [&](size_t size) { return std::exchange(count, count + size); };
-        for (const Layer<R>& layer : sequence.layers) {
-            const size_t width = size_t(layer.width);
-            const size_t parameters = next(layer.dynamics.parameters * width), input_rows = next(layer.inputs * width);
-            layers.push_back({parameters, input_rows, next(layer.recurrent ? layer.neurons * width : 0)});
-        }
-        readout_rows = next(size_t(sequence.layers.back().neurons) * sequence.readout_width);
-        alpha = next(size_t(sequence.readout_width));
-    }
-};
-
 // The products that carry gradients: to a layer's spikes [from its own next step; from above], and to the inputs.
 template <class R> struct Products {
-    std::deque<Product<R>> spikes;
+    std::vector<Product<R>> spikes;
     std::optional<Product<R>> inputs;
 
     explicit Products(const Sequence<R>& sequence) {
@@ -53,8 +31,8 @@ template <class R> class BackwardTile {
 public:
     BackwardTile(const Sequence<R>& sequence, const Products<R>& products, const GradientLayout<R>& layout, R* gradients, int groups)
         : sequence_(sequence), a_(sequence.arguments), products_(products), layout_(layout), gradients_(gradients), groups_(groups),
-          interval_(std::min(a_.interval, a_.steps)), go_(space(interval_, sequence.readout_width)),
-          drive_(space(interval_, sequence.readout_width)), gy_(space(1, sequence.readout_width)),
+          interval_(std::min(a_.interval, a_.steps)), events_(sequence.input_lists()), go_(space(interval_, sequence.readout_width)),
+          gy_(space(1, sequence.readout_width)), y_(size_t(sequence.readout_width)), drive_(size_t(sequence.readout_width)),
           g_inputs_(a_.g_inputs ? space(1, padded(sequence.layers.front().inputs)) : 0) {
         int widest = 0;
         for (const Layer<R>& layer : sequence.layers) widest = std::max(widest, layer.width);
@@ -72,7 +50,7 @@ public:
 
 private:
     struct State {
-        Buffer<R> states, x;  // of each step of a chunk and one more; x turns into its gradient
+        Buffer<R> states, x;  // of each step of a chunk and one more; x turns into its gradient, that of the step after last
         Buffer<R> g;          // gradient of the states
         Lists<R> spikes;      // rows of the step before the chunk, then of each of its steps
         State(const Layer<R>& layer, int rows, int interval)
@@ -93,29 +71,28 @@ private:
         tile_ = tile;
         first_ = sequence_.first_sample(tile);
         rows_ = sequence_.rows(tile);
+        const int chunks = sequence_.tape.chunks();
+        start_ = (chunks - 1) * a_.interval;
+        steps_ = a_.steps - start_;
         begin();
-        for (int chunk = sequence_.tape.chunks() - 1; chunk >= 0; chunk--) {
-            start_ = chunk * a_.interval;
-            steps_ = std::min(a_.interval, a_.steps - start_);
+        for (int chunk = chunks - 1; chunk >= 0; chunk--) {
             collect();
             for (int l = 0; l < int(layers_.size()); l++) recompute(l, chunk);
             for (int k = steps_ - 1; k >= 0; k--) step_back(k);
             add_weight_gradients();
+            start_ -= a_.interval;
+            steps_ = interval_;
             for (int l = 0; l < int(layers_.size()); l++)
-                std::memcpy(later(l), x_at(l, 0), shape(sequence_.layers[l]).field() * sizeof(R));
+                std::memcpy(x_at(l, steps_), x_at(l, 0), shape(sequence_.layers[l]).field() * sizeof(R));
         }
         end();
     }
-
-    // The gradient of x of the step after the chunk lies in the last place of x.
-    R* later(int l) { return layers_[l].x + size_t(interval_) * shape(sequence_.layers[l]).field(); }
-    R* x_after(int l, int k) { return k + 1 < steps_ ? x_at(l, k + 1) : later(l); }
 
     void begin() {
         for (size_t l = 0; l < layers_.size(); l++) {
             const Layer<R>& layer = sequence_.layers[l];
             load_tile<R>(layer.arguments.g_last_states, layer.dynamics.states, a_.batch, layer.neurons, first_, shape(layer), layers_[l].g);
-            std::memset(static_cast<void*>(later(int(l))), 0, shape(layer).field() * sizeof(R));
+            std::memset(static_cast<void*>(x_at(int(l), steps_)), 0, shape(layer).field() * sizeof(R));
         }
         gy_.clear();
     }
@@ -146,7 +123,9 @@ private:
         const size_t size = layer.dynamics.states * shape(layer).field() * sizeof(R);
         std::memcpy(states_at(l, 0), sequence_.tape.states(a_.tape, l, tile_, chunk), size);
         for (int k = 0; k < steps_; k++) {
-            sequence_.drive(layer, rows_, below, (l ? k + 1 : k) * rows_, own, k * rows_, x_at(l, k));
+            if (const R* drive = sequence_.tape.drive(a_.tape, l, tile_, start_ + k))
+                std::memcpy(x_at(l, k), drive, shape(layer).field() * sizeof(R));
+            else sequence_.drive(layer, rows_, below, (l ? k + 1 : k) * rows_, own, k * rows_, x_at(l, k));
             layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, x_at(l, k), states_at(l, k),
                                 states_at(l, k + 1), nullptr, nullptr, 0);
         }
@@ -159,7 +138,7 @@ private:
         for (int l = top; l >= 0; l--) {
             const Layer<R>& layer = sequence_.layers[l];
             const size_t width = size_t(layer.width);
-            const Operand<R> own{x_after(l, k), width, layer.recurrent ? layer.neurons : 0};
+            const Operand<R> own{x_at(l, k + 1), width, layer.recurrent ? layer.neurons : 0};
             const Operand<R> above = l == top
                 ? Operand<R>{readout_row(go_, k, 0), size_t(sequence_.readout_width), sequence_.outputs}
                 : Operand<R>{x_at(l + 1, k), size_t(sequence_.layers[l + 1].width), sequence_.layers[l + 1].neurons};
@@ -175,22 +154,21 @@ private:
     void integrate_back(int k, int row) {
         const int outputs = a_.outputs, t = start_ + k;
         const size_t place = (size_t(t) * a_.batch + first_ + row) * outputs;
-        const R* gradient = static_cast<const R*>(a_.g_readout) + place;
         const R* before = t ? static_cast<const R*>(a_.readout) + place - size_t(a_.batch) * outputs
                             : static_cast<const R*>(a_.first_readout);
         if (t == 0 && before) before += size_t(first_ + row) * outputs;
-        R* d = readout_row(drive_, k, row);
         R* go = readout_row(go_, k, row);
         R* gy = readout_row(gy_, 0, row);
-        R* g_alpha = g_ + layout_.alpha;
-        const R* alpha = sequence_.alpha;
-        std::memset(static_cast<void*>(d), 0, sequence_.readout_width * sizeof(R));
-        add_rows(d, static_cast<const R*>(sequence_.readout_rows), sequence_.readout_width, layers_.back().spikes, (k + 1) * rows_ + row);
-        for (int o = 0; o < outputs; o++) {
-            const R g = gradient[o] + gy[o];
-            g_alpha[o] += g * ((before ? before[o] : R(0)) - d[o]);
-            go[o] = (R(1) - alpha[o]) * g;
-            gy[o] = alpha[o] * g;
+        std::copy_n(static_cast<const R*>(a_.g_readout) + place, outputs, go);
+        if (before) std::copy_n(before, outputs, static_cast<R*>(y_));
+        else y_.clear();
+        drive_.clear();
+        add_rows(static_cast<R*>(drive_), static_cast<const R*>(sequence_.readout_rows), sequence_.readout_width, layers_.back().spikes, (k + 1) * rows_ + row);
+        for (int o = 0; o < sequence_.readout_width; o += LANES<R>) {
+            const Vec<R> alpha = at(sequence_.alpha + o), g = at(go + o) + at(gy + o);
+            at(g_ + layout_.alpha + o) += g * (at(y_ + o) - at(drive_ + o));
+            at(go + o) = (R(1) - alpha) * g;
+            at(gy + o) = alpha * g;
         }
     }
 
@@ -220,20 +198,24 @@ private:
             std::copy_n(g_inputs_ + row * width, first.inputs, target + size_t(row) * first.inputs);
     }
 
+    // Each spike of the chunk meets the gradients that it reached: of the layer above and the readout at its own step,
+    // of its own layer at the next.
     void add_weight_gradients() {
-        const int count = steps_ * rows_;
-        for (size_t l = 0; l < layers_.size(); l++) {
+        const int count = steps_ * rows_, top = int(layers_.size()) - 1;
+        turned_.turn(sequence_.layers.front().inputs, events_, 0, count);
+        turned_.add_rows_to(g_ + layout_.layers[0].input_rows, layers_[0].x, sequence_.layers[0].width);
+        for (int l = 0; l <= top; l++) {
             const Layer<R>& layer = sequence_.layers[l];
-            const auto& part = layout_.layers[l];
-            const R* gx = layers_[l].x;
-            const Lists<R>& below = l ? layers_[l - 1].spikes : events_;
-            turned_.accumulate(g_ + part.input_rows, layer.inputs, gx, layer.width, below, l ? rows_ : 0, count);
-            if (layer.recurrent)
-                turned_.accumulate(g_ + part.recurrent_rows, layer.neurons, gx, layer.width, layers_[l].spikes, 0, count);
+            const Lists<R>& spikes = layers_[l].spikes;
+            turned_.turn(layer.neurons, spikes, rows_, count);
+            R* own = g_ + layout_.layers[l].recurrent_rows;
+            if (layer.recurrent) turned_.add_rows_to(own, x_at(l, 1), layer.width);
+            if (l < top) turned_.add_rows_to(g_ + layout_.layers[l + 1].input_rows, layers_[l + 1].x, sequence_.layers[l + 1].width);
+            else if (sequence_.outputs) turned_.add_rows_to(g_ + layout_.readout_rows, go_, sequence_.readout_width);
+            if (start_ > 0 || !layer.recurrent || !layer.arguments.first_spikes) continue;
+            turned_.turn(layer.neurons, spikes, 0, rows_);
+            turned_.add_rows_to(own, layers_[l].x, layer.width);
         }
-        if (sequence_.outputs)
-            turned_.accumulate(g_ + layout_.readout_rows, sequence_.layers.back().neurons, static_cast<const R*>(go_),
-                               sequence_.readout_width, layers_.back().spikes, rows_, count);
     }
 
     // Gradients of what the sequence started from.
@@ -242,7 +224,7 @@ private:
             const Layer<R>& layer = sequence_.layers[l];
             store_tile<R>(layer.arguments.g_first_states, layer.dynamics.states, a_.batch, layer.neurons, first_, shape(layer), layers_[l].g);
             if (!layer.arguments.g_first_spikes) continue;
-            const Operand<R> own{later(int(l)), size_t(layer.width), layer.recurrent ? layer.neurons : 0};
+            const Operand<R> own{x_at(int(l), steps_), size_t(layer.width), layer.recurrent ? layer.neurons : 0};
             products_.spikes[l].multiply(rows_, own, {nullptr, 0, 0}, *gz_);
             store_tile<R>(layer.arguments.g_first_spikes, 1, a_.batch, layer.neurons, first_, shape(layer), *gz_);
         }
@@ -256,46 +238,13 @@ private:
     R* gradients_;
     R* g_ = nullptr;
     int groups_, interval_, tile_ = 0, first_ = 0, rows_ = 0, start_ = 0, steps_ = 0;
-    std::deque<State> layers_;
+    std::vector<State> layers_;
     Lists<R> events_;
     Turned<R> turned_;
-    Buffer<R> go_, drive_, gy_, g_inputs_;  // go: gradient of the readout's drive
+    Buffer<R> go_, gy_;     // gradients of the readout's drive, and of the readout of the step before
+    Buffer<R> y_, drive_;   // of one row: the readout of the step before, and the readout's drive
+    Buffer<R> g_inputs_;
     std::optional<Buffer<R>> gz_;
 };
-
-// Event-driven sums leave out products with 0. Where a gradient was NaN or infinite those are NaN, for a whole row of
-// weights; the row's other gradients (parameters, alpha), which are sums of dense products, tell.
-template <class R> void poison(const R* sums, int fields, size_t stride, int rows, R* matrix, int columns) {
-    for (int row = 0; row < rows; row++) {
-        bool finite = true;
-        for (int k = 0; k < fields; k++) finite &= bool(std::isfinite(sums[k * stride + row]));
-        if (!finite) std::fill_n(matrix + size_t(row) * columns, columns, std::numeric_limits<R>::quiet_NaN());
-    }
-}
-
-// Writes the sums of all groups into the caller's arrays.
-template <class R> void store_gradients(const Sequence<R>& sequence, const GradientLayout<R>& layout, const R* sums) {
-    for (size_t l = 0; l < sequence.layers.size(); l++) {
-        const Layer<R>& layer = sequence.layers[l];
-        const LayerArguments& a = layer.arguments;
-        const auto& part = layout.layers[l];
-        for (int k = 0; k < layer.dynamics.parameters; k++)
-            std::copy_n(sums + part.parameters + size_t(k) * layer.width, layer.neurons,
-                        static_cast<R*>(a.g_parameters) + size_t(k) * layer.neurons);
-        auto store = [&](size_t rows, int columns, void* matrix) {
-            untranspose(sums + rows, columns, layer.width, static_cast<R*>(matrix), layer.neurons);
-            poison(sums + part.parameters, layer.dynamics.parameters, size_t(layer.width), layer.neurons,
-                   static_cast<R*>(matrix), columns);
-        };
-        store(part.input_rows, layer.inputs, a.g_input_weight);
-        if (layer.recurrent) store(part.recurrent_rows, layer.neurons, a.g_recurrent_weight);
-    }
-    const SequenceArguments& a = sequence.arguments;
-    if (!sequence.outputs) return;
-    const int neurons = sequence.layers.back().neurons;
-    untranspose(sums + layout.readout_rows, neurons, sequence.readout_width, static_cast<R*>(a.g_readout_weight), a.outputs);
-    poison(sums + layout.alpha, 1, 0, a.outputs, static_cast<R*>(a.g_readout_weight), neurons);
-    std::copy_n(sums + layout.alpha, a.outputs, static_cast<R*>(a.g_alpha));
-}
 
 }  // namespace brf

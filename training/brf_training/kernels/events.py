@@ -15,6 +15,7 @@ class Events:
 
     begin: int64 (time * batch + 1); row ``t * batch + b`` holds the events ``begin[row] .. begin[row + 1]``.
     channels: int32 (events), below `inputs`, rising within a row. values: real (events).
+    All are made contiguous.
     """
 
     begin: Tensor
@@ -42,6 +43,8 @@ class Events:
                 f"events: channels {int(self.channels.min())}..{int(self.channels.max())} found, the sequence has "
                 f"{self.inputs}"
             )
+        for name in ("begin", "channels", "values"):
+            object.__setattr__(self, name, getattr(self, name).contiguous())
 
     @classmethod
     def of(cls, dense: Tensor) -> Self:

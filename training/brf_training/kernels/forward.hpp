@@ -7,7 +7,8 @@ namespace brf {
 
 template <class R> class ForwardTile {
 public:
-    explicit ForwardTile(const Sequence<R>& sequence) : sequence_(sequence), y_(space(sequence.readout_width)), drive_(space(sequence.readout_width)) {
+    explicit ForwardTile(const Sequence<R>& sequence)
+        : sequence_(sequence), events_(sequence.input_lists()), y_(space(sequence.readout_width)), drive_(space(sequence.readout_width)) {
         for (const Layer<R>& layer : sequence.layers) layers_.emplace_back(layer, sequence.arguments.tile);
     }
 
@@ -62,8 +63,10 @@ private:
         if (a.tape && t % a.interval == 0)
             std::memcpy(sequence_.tape.states(a.tape, l, tile_, t / a.interval), state.states,
                         layer.dynamics.states * shape(layer).field() * sizeof(R));
-        sequence_.drive(layer, rows_, below, 0, state.spikes[~t & 1], 0, state.x);
-        layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, state.x, state.states,
+        R* kept = sequence_.tape.drive(a.tape, l, tile_, t);
+        R* x = kept ? kept : state.x;
+        sequence_.drive(layer, rows_, below, 0, state.spikes[~t & 1], 0, x);
+        layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, x, state.states,
                             state.states, state.counts, state.bits, layer.words);
         Lists<R>& spikes = state.spikes[t & 1];
         spikes.clear();
@@ -75,9 +78,10 @@ private:
 
     // array (step, batch, neurons) += 1 where there are spikes.
     void add_ones(void* array, int step, int neurons, const Lists<R>& spikes) const {
+        const int32_t* indices = spikes.indices();
         for (int row = 0; row < rows_; row++) {
             R* target = static_cast<R*>(array) + (size_t(step) * sequence_.arguments.batch + first_ + row) * neurons;
-            for (int64_t e = spikes.begin[row]; e < spikes.begin[row + 1]; e++) target[spikes.index[e]] += 1;
+            for (int64_t e = spikes.begin[row]; e < spikes.end[row]; e++) target[indices[e]] += 1;
         }
     }
 
@@ -109,7 +113,7 @@ private:
 
     const Sequence<R>& sequence_;
     int tile_ = 0, first_ = 0, rows_ = 0;
-    std::deque<State> layers_;
+    std::vector<State> layers_;
     Lists<R> events_;
     Buffer<R> y_, drive_;
 };

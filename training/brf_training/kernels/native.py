@@ -15,15 +15,17 @@ from brf_deploy.errors import BackendFailure, Unavailable
 from brf_training.kernels.events import Events
 from brf_training.kernels.library import finding, load
 from brf_training.kernels.problem import Gradients, LayerOutcome, Outcome, Problem, each
-from brf_training.kernels.structures import LayerArguments, Pointer, SequenceArguments, address
+from brf_training.kernels.structures import LayerArguments, Pointer, SequenceArguments, address, array_of
+from brf_training.neurons.neuron import AnyNeuron
 from brf_training.surrogate import NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE
 
 REALS = {torch.float32: 4, torch.float64: 8}
 LARGEST = 2**31 - 1  # sizes cross the C boundary as 32-bit integers
 
-# Samples a tile, at most: all of a tile's rows and a chunk of its states lie in the second-level cache.
-TILE = 8
-SCRATCH = 512 * 1024  # bytes of states that a tile recomputes at once
+# Samples a tile, where there are `TILES` of them for as many threads as come; more of them share what is read of the
+# weights. And bytes of states that a tile recomputes at once: about a second-level cache.
+TILE, WIDEST_TILE, TILES = 8, 16, 16
+SCRATCH = 1024 * 1024
 SURROGATE = (ctypes.c_double * 4)(NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE)
 
 
@@ -51,6 +53,11 @@ def one_torch_thread() -> Iterator[None]:
         _threads.reset(token)
 
 
+def thread_count() -> int:
+    """Threads of the kernel, where none are asked for."""
+    return _threads.get() or torch.get_num_threads()
+
+
 @cache
 def neuron_indices(library: ctypes.CDLL) -> dict[str, int]:
     """By kind of neuron: its place in the library."""
@@ -59,6 +66,12 @@ def neuron_indices(library: ctypes.CDLL) -> dict[str, int]:
     while name := library.brf_training_neuron(len(names)):
         names[name.decode()] = len(names)
     return names
+
+
+@cache
+def state_count(neuron: AnyNeuron) -> int:
+    """How many states a neuron has."""
+    return len(neuron.initial_state(torch.empty(0)))
 
 
 class NativeEngine:
@@ -124,7 +137,7 @@ class NativeEngine:
         library = load(self.level)
         tile = self.tile or tile_of(problem.batch)
         interval = min(self.interval or interval_of(problem, tile), max(problem.steps, 1))
-        return _Call(library, problem, tile, interval, self.threads or _threads.get() or torch.get_num_threads())
+        return _Call(library, problem, tile, interval, self.threads or thread_count())
 
 
 def finite(library: ctypes.CDLL, tensor: Tensor) -> bool:
@@ -135,8 +148,8 @@ def finite(library: ctypes.CDLL, tensor: Tensor) -> bool:
 
 
 def tile_of(batch: int) -> int:
-    """Samples a tile: no more than `TILE`, and at least two tiles where there are two samples."""
-    return max(1, min(TILE, (batch + 1) // 2))
+    """Samples a tile; at least two tiles where there are two samples."""
+    return max(1, min(max(TILE, min(batch // TILES, WIDEST_TILE)), (batch + 1) // 2))
 
 
 def interval_of(problem: Problem, tile: int) -> int:
@@ -152,13 +165,13 @@ class _Call:
         self.library, self.problem = library, contiguous(problem)
         self.real = REALS[problem.values.dtype]
         self.keep: list[object] = []
-        self.layers = (LayerArguments * len(problem.layers))(*map(self.layer, range(len(problem.layers))))
+        self.layers = array_of(LayerArguments, len(problem.layers))(*map(self.layer, range(len(problem.layers))))
         self.sequence = self.sequence_arguments(tile, interval, threads)
 
     def layer(self, index: int) -> LayerArguments:
         """A layer's arguments that both passes have."""
         kind, tensors = self.problem.kinds[index], self.problem.layers[index]
-        constants = (ctypes.c_double * len(kind.constants))(*kind.constants)
+        constants = array_of(ctypes.c_double, len(kind.constants))(*kind.constants)
         self.keep.append(constants)
         neurons, inputs = tensors.input_weight.shape
         number = neuron_indices(self.library)[kind.neuron.kind]
@@ -209,16 +222,11 @@ class _Call:
 
     def layer_outcome(self, index: int) -> LayerOutcome:
         steps, batch, layer = self.problem.steps, self.problem.batch, self.problem.layers[index]
-        neurons, states = len(layer.input_weight), self.states(index)
+        neurons, states = len(layer.input_weight), state_count(self.problem.kinds[index].neuron)
         spikes = self.zeros(steps, batch, neurons) if self.problem.keep_spikes else None
         return LayerOutcome(
             self.new(batch, neurons), self.new(states, batch, neurons), self.zeros(batch, neurons), spikes
         )
-
-    def states(self, index: int) -> int:
-        """How many states a layer's neuron has."""
-        kind = self.problem.kinds[index]
-        return len(kind.neuron.initial_state(self.problem.values.new_empty(0)))
 
     def tape_bytes(self) -> int:
         count = self.library.brf_training_tape_bytes
@@ -254,10 +262,5 @@ def contiguous(problem: Problem) -> Problem:
     """The same problem with every tensor in one piece."""
     layers = tuple(each(layer, Tensor.contiguous) for layer in problem.layers)
     readout = None if problem.readout is None else each(problem.readout, Tensor.contiguous)
-    inputs = problem.inputs
-    if isinstance(inputs, Events):
-        begin, channels, values = (part.contiguous() for part in (inputs.begin, inputs.channels, inputs.values))
-        inputs = replace(inputs, begin=begin, channels=channels, values=values)
-    else:
-        inputs = inputs.contiguous()
+    inputs = problem.inputs if isinstance(problem.inputs, Events) else problem.inputs.contiguous()
     return replace(problem, inputs=inputs, layers=layers, readout=readout)

@@ -43,39 +43,47 @@ private:
     int64_t size_ = 0, capacity_ = 0;
 };
 
-// Lists of one chunk of rows in one piece: row r holds index[begin[r]] .. index[begin[r + 1]], with values or all 1.
-template <class R> struct Lists {
-    Growing<int64_t> begin;
-    Growing<int32_t> index;
-    Growing<R> value;
+// Lists of one chunk of rows: row r names the entries begin[r] .. end[r] of two arrays, an index and a value each, or
+// no values where all are 1. The arrays are its own, or the caller's events, of which nothing is copied.
+template <class R> class Lists {
+public:
+    Growing<int64_t> begin, end;
 
-    Lists() { begin.push(0); }
     void clear() {
-        begin.resize(1);
-        index.resize(0);
-        value.resize(0);
+        begin.resize(0);
+        end.resize(0);
+        index_.resize(0);
+        value_.resize(0);
     }
-    const R* values(int64_t from) const { return value.size() ? value.data() + from : nullptr; }
+    // From now on rows are parts of these arrays.
+    void refer(const int32_t* indices, const R* values) { indices_ = indices, values_ = values; }
+    void add_range(int64_t from, int64_t to) {
+        begin.push(from);
+        end.push(to);
+    }
+
+    const int32_t* indices() const { return indices_ ? indices_ : index_.data(); }
+    const R* values() const { return indices_ ? values_ : value_.size() ? value_.data() : nullptr; }
 
     void add_bits(const uint64_t* bits, int words) {
-        int32_t* end = index.room(int64_t(words) * 64);
+        int32_t* next = index_.room(int64_t(words) * 64);
         for (int w = 0; w < words; w++)
-            for (uint64_t left = bits[w]; left; left &= left - 1) *end++ = w * 64 + __builtin_ctzll(left);
-        close_row(end - index.data());
+            for (uint64_t left = bits[w]; left; left &= left - 1) *next++ = w * 64 + __builtin_ctzll(left);
+        close_row(next - index_.data());
     }
     // Where a dense row of spikes is not 0.
     void add_spikes(const R* row, int count) {
-        int32_t* end = index.room(count);
+        int32_t* next = index_.room(count);
         for (int i = 0; i < count; i++)
-            if (row[i] != R(0)) *end++ = i;
-        close_row(end - index.data());
+            if (row[i] != R(0)) *next++ = i;
+        close_row(next - index_.data());
     }
     // The numbers of a dense row that are not 0 (NaN is not), with their values.
     void add_dense(const R* row, int count) {
-        int32_t* end = index.room(count);
-        R* number = value.room(count);
+        int32_t* next = index_.room(count);
+        R* number = value_.room(count);
         auto add = [&](int i) {
-            *end++ = i;
+            *next++ = i;
             *number++ = row[i];
         };
         int i = 0;
@@ -86,23 +94,19 @@ template <class R> struct Lists {
         }
         for (; i < count; i++)
             if (row[i] != R(0)) add(i);
-        value.resize(number - value.data());
-        close_row(end - index.data());
-    }
-    void add_events(const int32_t* channels, const R* values, int64_t count) {
-        if (count) {
-            std::memcpy(index.room(count), channels, size_t(count) * sizeof(int32_t));
-            std::memcpy(value.room(count), values, size_t(count) * sizeof(R));
-            value.resize(value.size() + count);
-        }
-        close_row(index.size() + count);
+        value_.resize(number - value_.data());
+        close_row(next - index_.data());
     }
 
 private:
     void close_row(int64_t size) {
-        index.resize(size);
-        begin.push(size);
+        add_range(index_.size(), size);
+        index_.resize(size);
     }
+    Growing<int32_t> index_;
+    Growing<R> value_;
+    const int32_t* indices_ = nullptr;
+    const R* values_ = nullptr;
 };
 
 template <class R, int N, bool WEIGHTED>
@@ -121,22 +125,34 @@ inline void add_block(R* sum, const R* matrix, size_t stride, const int32_t* ind
     for (int j = 0; j < N; j++) at(sum + j * LANES<R>) = total[j];
 }
 
+// Calls f with the size, as a constant, and the first vector of blocks that make up `vectors`; sums of one lie in
+// registers, and one pass over a list does a block.
+template <class F> inline void for_each_block(int vectors, F&& f) {
+    constexpr int WIDEST = REGISTERS / 2;
+    int first = 0;
+    auto block = [&](auto size) {
+        f(size, first);
+        first += size;
+    };
+    if constexpr (WIDEST > 8)
+        while (vectors - first >= WIDEST) block(std::integral_constant<int, WIDEST>{});
+    while (vectors - first >= 8) block(std::integral_constant<int, 8>{});
+    switch (vectors - first) {
+    case 1: return block(std::integral_constant<int, 1>{});
+    case 2: return block(std::integral_constant<int, 2>{});
+    case 3: return block(std::integral_constant<int, 3>{});
+    case 4: return block(std::integral_constant<int, 4>{});
+    case 5: return block(std::integral_constant<int, 5>{});
+    case 6: return block(std::integral_constant<int, 6>{});
+    case 7: return block(std::integral_constant<int, 7>{});
+    }
+}
+
 template <class R, bool WEIGHTED>
 void add_rows_in_blocks(R* sum, const R* matrix, int width, const int32_t* index, const R* value, int64_t count) {
-    constexpr int WIDEST = REGISTERS / 2;
-    const int vectors = width / LANES<R>;
-    int j = 0;
-    auto block = [&](auto size) {
-        constexpr int N = decltype(size)::value;
-        for (; j + N <= vectors; j += N)
-            add_block<R, N, WEIGHTED>(sum + j * LANES<R>, matrix + j * LANES<R>, size_t(width), index, value, count);
-    };
-    block(std::integral_constant<int, WIDEST>{});
-    block(std::integral_constant<int, 8>{});
-    block(std::integral_constant<int, 4>{});
-    block(std::integral_constant<int, 3>{});
-    block(std::integral_constant<int, 2>{});
-    block(std::integral_constant<int, 1>{});
+    for_each_block(width / LANES<R>, [&](auto size, int first) {
+        add_block<R, decltype(size)::value, WEIGHTED>(sum + first * LANES<R>, matrix + first * LANES<R>, size_t(width), index, value, count);
+    });
 }
 
 // sum (width) += the rows of matrix (rows, width) that the list names, times its values unless value is null.
@@ -144,48 +160,64 @@ template <class R>
 void add_rows(R* sum, const R* matrix, int width, const int32_t* index, const R* value, int64_t count) {
     if (count == 0) return;
     if (value) add_rows_in_blocks<R, true>(sum, matrix, width, index, value, count);
-    else add_rows_in_blocks<R, false>(sum, matrix, width, index, value, count);
+    else add_rows_in_blocks<R, false>(sum, matrix, width, index, nullptr, count);
 }
 
 template <class R> void add_rows(R* sum, const R* matrix, int width, const Lists<R>& lists, int row) {
     const int64_t begin = lists.begin[row];
-    add_rows(sum, matrix, width, lists.index.data() + begin, lists.values(begin), lists.begin[row + 1] - begin);
+    const R* values = lists.values();
+    add_rows(sum, matrix, width, lists.indices() + begin, values ? values + begin : nullptr, lists.end[row] - begin);
 }
 
 // Lists turned around: for each source the rows in whose list it is, in rising order.
 template <class R> class Turned {
 public:
-    // gradient (sources, width) += for each row r of `rows` (count, width) and each index i of list first + r: row r.
-    void accumulate(R* gradient, int sources, const R* rows, int width, const Lists<R>& lists, int first, int count) {
-        turn(sources, lists, first, count);
-        for (int i = 0; i < sources; i++) {
-            const int64_t from = begin_[i];
-            const R* value = value_.size() ? value_.data() + from : nullptr;
-            add_rows(gradient + size_t(i) * width, rows, width, index_.data() + from, value, begin_[i + 1] - from);
-        }
-    }
-
-private:
-    // Counting sort. begin_[i + 2] counts first, so that begin_[i + 1] serves as the place to fill and ends as the end.
+    // Rows first .. first + count - 1 of the lists, counted from 0. Counting sort: places[i + 2] counts first, so that
+    // places[i + 1] serves as the place to fill and ends as the end.
     void turn(int sources, const Lists<R>& lists, int first, int count) {
+        sources_ = sources;
         begin_.resize(int64_t(sources) + 2);
         std::fill(begin_.data(), begin_.data() + begin_.size(), 0);
-        const int64_t from = lists.begin[first], to = lists.begin[first + count];
-        for (int64_t e = from; e < to; e++) begin_[lists.index[e] + 2]++;
-        for (int i = 0; i < sources; i++) begin_[i + 2] += begin_[i + 1];
-        index_.resize(to - from);
-        value_.resize(lists.value.size() ? to - from : 0);
+        const int32_t* indices = lists.indices();
+        const R* values = lists.values();
+        int32_t* places = begin_.data();
+        int32_t total = 0;
+        for (int row = first; row < first + count; row++) {
+            total += int32_t(lists.end[row] - lists.begin[row]);
+            for (int64_t e = lists.begin[row]; e < lists.end[row]; e++) places[indices[e] + 2]++;
+        }
+        for (int i = 0; i < sources; i++) places[i + 2] += places[i + 1];
+        index_.resize(total);
+        value_.resize(values ? total : 0);
         for (int row = 0; row < count; row++) {
-            for (int64_t e = lists.begin[first + row]; e < lists.begin[first + row + 1]; e++) {
-                const int64_t place = begin_[lists.index[e] + 1]++;
+            for (int64_t e = lists.begin[first + row]; e < lists.end[first + row]; e++) {
+                const int32_t place = places[indices[e] + 1]++;
                 index_[place] = row;
-                if (value_.size()) value_[place] = lists.value[e];
+                if (values) value_[place] = values[e];
             }
         }
     }
 
-    Growing<int64_t> begin_;
-    Growing<int32_t> index_;
+    // gradient (sources, width) += for each source i the rows (count, width) that name it, times their values.
+    // Block of columns by block, so that a block of a chunk's rows stays in the first-level cache where it fits.
+    void add_rows_to(R* gradient, const R* rows, int width) const {
+        const R* value = value_.size() ? value_.data() : nullptr;
+        for_each_block(width / LANES<R>, [&](auto size, int column) {
+            constexpr int N = decltype(size)::value;
+            const R* columns = rows + column * LANES<R>;
+            for (int i = 0; i < sources_; i++) {
+                const int32_t from = begin_[i], entries = begin_[i + 1] - from;
+                if (entries == 0) continue;
+                R* sum = gradient + size_t(i) * width + column * LANES<R>;
+                if (value) add_block<R, N, true>(sum, columns, size_t(width), index_.data() + from, value + from, entries);
+                else add_block<R, N, false>(sum, columns, size_t(width), index_.data() + from, nullptr, entries);
+            }
+        });
+    }
+
+private:
+    int sources_ = 0;
+    Growing<int32_t> begin_, index_;
     Growing<R> value_;
 };
 

@@ -6,8 +6,8 @@
 #include "rows.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <optional>
+#include <vector>
 
 namespace brf {
 
@@ -94,19 +94,25 @@ template <class R> struct Layer {
     }
 };
 
-// Where the forward pass keeps what the backward pass needs: spikes as bits, and the states every `interval` steps.
+// Where the forward pass keeps what the backward pass needs: spikes as bits, the states every `interval` steps, and the
+// synaptic input where there is little of it: summing it again costs more than reading it, as long as it stays in cache.
 template <class R> class Tape {
 public:
     Tape(const SequenceArguments& a, const LayerArguments* layers) : steps_(a.steps), tile_(a.tile), interval_(a.interval) {
         const size_t tiles = size_t((a.batch + a.tile - 1) / a.tile);
+        size_t drives = 0;
+        for (int l = 0; l < a.layers; l++) drives += tiles * steps_ * tile_ * padded(layers[l].neurons) * sizeof(R);
+        keeps_drive_ = drives <= MOST_DRIVES;
         for (int l = 0; l < a.layers; l++) {
             const size_t width = size_t(padded(layers[l].neurons));
-            parts_.push_back({bytes_, 0, size_t((layers[l].neurons + 63) / 64), 0});
+            parts_.push_back({bytes_, 0, 0, size_t((layers[l].neurons + 63) / 64), 0, width});
             bytes_ += tiles * steps_ * tile_ * parts_[l].words * sizeof(uint64_t);
             bytes_ = (bytes_ + 63) / 64 * 64;
             parts_[l].states_at = bytes_;
             parts_[l].states = size_t(NEURONS<R>[layers[l].neuron].states) * tile_ * width;
             bytes_ += tiles * chunks() * parts_[l].states * sizeof(R);
+            parts_[l].drive_at = bytes_;
+            if (keeps_drive_) bytes_ += tiles * steps_ * tile_ * width * sizeof(R);
         }
     }
     size_t bytes() const { return bytes_; }
@@ -122,21 +128,30 @@ public:
         const Part& part = parts_[layer];
         return reinterpret_cast<R*>(base + part.states_at) + (size_t(tile) * chunks() + chunk) * part.states;
     }
+    // Synaptic input (rows, width) of a layer, tile and step, or null where it is not kept.
+    R* drive(uint8_t* base, int layer, int tile, int step) const {
+        if (!base || !keeps_drive_) return nullptr;
+        const Part& part = parts_[layer];
+        return reinterpret_cast<R*>(base + part.drive_at) + (size_t(tile) * steps_ + step) * tile_ * part.width;
+    }
 
 private:
+    static constexpr size_t MOST_DRIVES = size_t(16) << 20;  // bytes; half of a common third-level cache
     struct Part {
-        size_t bits_at, states_at, words, states;
+        size_t bits_at, states_at, drive_at, words, states, width;
     };
+    bool keeps_drive_ = false;
     int steps_, tile_, interval_;
     size_t bytes_ = 0;
-    std::deque<Part> parts_;
+    std::vector<Part> parts_;
 };
 
 template <class R> struct Sequence {
     const SequenceArguments& arguments;
-    std::deque<Layer<R>> layers;
+    std::vector<Layer<R>> layers;
     Tape<R> tape;
     int outputs, readout_width, tiles;
+    bool unit_events = false;  // all events have the value 1
     Buffer<R> alpha, readout_rows;
 
     Sequence(const SequenceArguments& a, const LayerArguments* first)
@@ -144,6 +159,10 @@ template <class R> struct Sequence {
           tiles((a.batch + a.tile - 1) / a.tile), alpha(size_t(readout_width)),
           readout_rows(size_t(first[a.layers - 1].neurons) * readout_width) {
         for (int l = 0; l < a.layers; l++) layers.emplace_back(first[l]);
+        if (a.event_begin) {
+            const R* values = static_cast<const R*>(a.event_values);
+            unit_events = std::all_of(values, values + a.event_begin[size_t(a.steps) * a.batch], [](R x) { return x == R(1); });
+        }
         if (outputs == 0) return;
         std::copy_n(static_cast<const R*>(a.alpha), outputs, static_cast<R*>(alpha));
         transpose(static_cast<const R*>(a.readout_weight), outputs, layers.back().neurons, static_cast<R*>(readout_rows),
@@ -152,14 +171,18 @@ template <class R> struct Sequence {
     int first_sample(int tile) const { return tile * arguments.tile; }
     int rows(int tile) const { return std::min(arguments.tile, arguments.batch - first_sample(tile)); }
 
+    // Lists for what samples receive.
+    Lists<R> input_lists() const {
+        Lists<R> lists;
+        if (!arguments.inputs) lists.refer(arguments.event_channels, unit_events ? nullptr : static_cast<const R*>(arguments.event_values));
+        return lists;
+    }
     // Appends what sample `sample` receives at a step.
-    void add_input(int step, int sample, Lists<R>& events) const {
+    void add_input(int step, int sample, Lists<R>& lists) const {
         const size_t row = size_t(step) * arguments.batch + sample;
         const int inputs = layers.front().inputs;
-        if (arguments.inputs) return events.add_dense(static_cast<const R*>(arguments.inputs) + row * inputs, inputs);
-        const int64_t begin = arguments.event_begin[row];
-        const R* values = static_cast<const R*>(arguments.event_values) + begin;
-        events.add_events(arguments.event_channels + begin, values, arguments.event_begin[row + 1] - begin);
+        if (arguments.inputs) lists.add_dense(static_cast<const R*>(arguments.inputs) + row * inputs, inputs);
+        else lists.add_range(arguments.event_begin[row], arguments.event_begin[row + 1]);
     }
     // Appends the spikes from which a layer starts.
     void add_first_spikes(const Layer<R>& layer, int sample, Lists<R>& spikes) const {

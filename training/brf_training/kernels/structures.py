@@ -1,6 +1,8 @@
-"""The C structures of ``sequence.hpp``, field by field."""
+"""The C structures of ``sequence.hpp`` and ``cross_entropy.hpp``, field by field."""
 
 import ctypes
+from functools import cache
+from typing import Any
 
 from torch import Tensor
 
@@ -38,6 +40,25 @@ class SequenceArguments(ctypes.Structure):
             )
         ),
     ]
+
+
+class LossArguments(ctypes.Structure):
+    """``LossArguments`` of cross_entropy.hpp."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in ("steps", "batch", "outputs", "first_step", "threads")),
+        ("readout", Pointer),
+        ("labels", Pointer),
+        ("label_steps", ctypes.c_int32),
+        ("gradient", Pointer),
+        ("loss", Pointer),
+    ]
+
+
+@cache
+def array_of(kind: Any, count: int) -> Any:
+    """The type of an array, kept: ctypes would make a new class at each call, which is slow and leaves garbage."""
+    return kind * count
 
 
 def address(tensor: Tensor | None) -> int | None:

@@ -2,6 +2,7 @@
 //
 // real is 4 for float and 8 for double. Functions that can fail return 0, or 1 when memory ran out.
 #include "backward.hpp"
+#include "cross_entropy.hpp"
 #include "forward.hpp"
 #include "parallel.hpp"
 
@@ -74,7 +75,7 @@ template <class F> int32_t caught(F&& f) {
 using namespace brf;
 
 // Raised whenever the arguments change, so that a stale library is not called.
-EXPORT int32_t brf_training_version() { return 1; }
+EXPORT int32_t brf_training_version() { return 2; }
 
 EXPORT const char* brf_training_neuron(int32_t index) { return index < NEURON_COUNT ? NEURONS<float>[index].name : nullptr; }
 
@@ -93,6 +94,13 @@ EXPORT int32_t brf_training_forward(int32_t real, const SequenceArguments* argum
 
 EXPORT int32_t brf_training_backward(int32_t real, const SequenceArguments* arguments, const LayerArguments* layers) {
     return caught([&] { real == 4 ? backward<float>(*arguments, layers) : backward<double>(*arguments, layers); });
+}
+
+// 2 where a label is not one of the outputs.
+EXPORT int32_t brf_training_cross_entropy(int32_t real, const LossArguments* arguments) {
+    bool labelled = true;
+    const int32_t failed = caught([&] { labelled = real == 4 ? cross_entropy<float>(*arguments) : cross_entropy<double>(*arguments); });
+    return labelled ? failed : 2;
 }
 
 // GFLOP/s of the product at a tile's shape on one thread: the limit that a benchmark holds the backward pass against.

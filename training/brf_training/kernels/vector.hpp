@@ -8,6 +8,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <new>
+#include <utility>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -41,8 +42,8 @@ template <class R> using Vec = typename Register<R>::Real;
 template <class R> using MaskOf = typename Register<R>::Mask;
 template <class R> constexpr int LANES = REGISTER_BYTES / int(sizeof(R));
 
-// Rows of neurons are padded to whole registers of every build, so that all builds share one layout.
-constexpr int PADDING = 16;
+// Rows of neurons are padded to whole registers, of the smaller of the two types.
+constexpr int PADDING = REGISTER_BYTES / int(sizeof(float));
 inline int padded(int count) { return (count + PADDING - 1) / PADDING * PADDING; }
 
 template <class R> inline Vec<R>& at(R* p) { return *reinterpret_cast<Vec<R>*>(p); }
@@ -112,10 +113,13 @@ inline Vec<float> exponential(Vec<float> x) {
     const Vec<float> n = multiply_add(x, all<float>(1.44269504088896341f), shift) - shift;
     Vec<float> r = multiply_add(n, all<float>(-0.693359375f), x);
     r = multiply_add(n, all<float>(2.12194440e-4f), r);
-    Vec<float> p = all<float>(1.9875691500e-4f);
-    for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
-        p = multiply_add(p, r, all<float>(c));
-    p = multiply_add(p * r, r, r) + 1.0f;
+    // The polynomial in pairs, so that what waits for what is a chain of 4 products and not of 7.
+    const Vec<float> square = r * r;
+    const Vec<float> low = multiply_add(all<float>(1.6666665459e-1f), r, all<float>(5.0000001201e-1f));
+    const Vec<float> middle = multiply_add(all<float>(8.3334519073e-3f), r, all<float>(4.1665795894e-2f));
+    const Vec<float> high = multiply_add(all<float>(1.9875691500e-4f), r, all<float>(1.3981999507e-3f));
+    Vec<float> p = multiply_add(multiply_add(high, square, middle), square, low);
+    p = multiply_add(p, square, r + 1.0f);
     const MaskOf<float> exponent = (__builtin_convertvector(n, MaskOf<float>) + 127) << 23;
     return p * reinterpret_cast<Vec<float>>(exponent);
 }
@@ -133,6 +137,7 @@ public:
         if (zero) clear();
     }
     ~Buffer() { ::operator delete(data_, std::align_val_t(64)); }
+    Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), count_(other.count_) {}
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
     void clear() { std::memset(static_cast<void*>(data_), 0, count_ * sizeof(T)); }
