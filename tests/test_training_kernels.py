@@ -386,7 +386,7 @@ def test_a_neuron_without_adjoint_or_kernel_goes_through_the_loop(monkeypatch):
 
 def test_an_unknown_engine_is_refused():
     network = Network()
-    with pytest.raises(InvalidInput, match="engine 'cuda' is unknown; there are native, torch, loop"):
+    with pytest.raises(InvalidInput, match="engine 'cuda' is unknown; there are native, triton, torch, loop"):
         network.run(network.sequence(), "cuda")
 
 

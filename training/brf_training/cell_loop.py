@@ -92,8 +92,8 @@ def run_sequence(
 ) -> SequenceRun:
     """Run real inputs (time, batch, inputs) through a chain of layers and the readout, from silence or from `carry`.
 
-    engine: "native", "torch" or "loop"; None for the fastest that can run this. All give the same numbers, float32
-    within rounding. Raises `Unsupported` where the engine asked for cannot.
+    engine: "native", "triton", "torch" or "loop"; None for the fastest that can run this. All give the same numbers,
+    float32 within rounding. Raises `Unsupported` where the engine asked for cannot.
     """
     outcome = run_problem(_problem(cells, integrators, inputs, keep_spikes, carry), engine)
     if outcome.readout is None:

@@ -1,4 +1,4 @@
-"""Which way a run takes: the native kernel, BPTT by hand in torch operators, or autograd through the plain loop."""
+"""Which way a run takes: the native kernel, the one for GPUs, BPTT by hand in torch, or autograd through the loop."""
 
 from brf_deploy.errors import InvalidInput, Unsupported
 from brf_training.kernels.function import run
@@ -6,16 +6,17 @@ from brf_training.kernels.loop import run_loop
 from brf_training.kernels.manual import ManualEngine
 from brf_training.kernels.native import NativeEngine
 from brf_training.kernels.problem import Engine, Outcome, Problem
+from brf_training.kernels.triton_engine import TritonEngine
 
 LOOP = "loop"
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (NativeEngine(), ManualEngine())}
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (NativeEngine(), TritonEngine(), ManualEngine())}
 
 
 def run_problem(problem: Problem, engine: Engine | str | None = None) -> Outcome:
     """Run a problem on the engine asked for, or on the first that can, the plain loop last.
 
-    engine: "native", "torch", "loop", an engine object, or None. Raises `Unsupported` where the one asked for cannot
-    run it, `InvalidInput` for an unknown name.
+    engine: "native", "triton", "torch", "loop", an engine object, or None. Raises `Unsupported` where the one asked
+    for cannot run it, `InvalidInput` for an unknown name.
     """
     if engine == LOOP:
         return run_loop(problem)

@@ -1,32 +1,27 @@
 """Backpropagation through time by hand in torch operators, with the states kept once a chunk: any device, any neuron.
 
 It is what runs where the native kernel cannot, and what that one is tested against. Memory a neuron and step: one
-byte for the spike, and the states divided by the length of a chunk.
+byte for the spike, and the states divided by the length of a chunk. Time goes to starting operators where a step is
+small and to memory where it is large, so loops over time start few and allocate nothing; products with weights that
+need not wait for a step, and slopes of spikes, are taken a chunk at a time.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor
 
 from brf_training.kernels.events import Events
-from brf_training.kernels.loop import start_of
-from brf_training.kernels.problem import (
-    Gradients,
-    LayerOutcome,
-    LayerTensors,
-    Outcome,
-    Problem,
-    ReadoutTensors,
-    zeros,
-)
+from brf_training.kernels.manual_layer import LayerBackward, LayerForward
+from brf_training.kernels.problem import Gradients, Outcome, Problem, ReadoutTensors, zeros
+from brf_training.kernels.processor import flushed_denormals, threads_for
+from brf_training.kernels.received import Rows, received, rows
 from brf_training.neurons.neuron import Neuron
 
 CHUNK = 28  # steps; speed and memory are flat around it
 
-# Per layer: spikes as bool (time + 1, batch, neurons), from the step before the first, and states (chunks, S, batch,
-# neurons) before each chunk.
-Tape = tuple[Tensor, ...]
+Tape = tuple[Tensor, ...]  # that of each layer, `LayerForward`, one after the other
 
 
 class ManualEngine:
@@ -51,21 +46,33 @@ class ManualEngine:
     def forward(self, problem: Problem, keep: bool) -> tuple[Outcome, Tape]:
         """Chunk by chunk, layer by layer."""
         chunks = range(0, problem.steps, self.chunk)
-        run = _Forward(problem, len(chunks) if keep else 0)
-        for chunk, start in enumerate(chunks):
-            run.advance(chunk, start, min(problem.steps, start + self.chunk))
-        return run.outcome(), tuple(run.tape)
+        with settings(problem, self.chunk):
+            run = _Forward(problem, min(self.chunk, problem.steps), len(chunks) if keep else 0)
+            for index, start in enumerate(chunks):
+                run.advance(index, start, min(problem.steps, start + self.chunk))
+            return run.outcome(), run.tape()
 
     @torch.no_grad()
     def backward(
         self, problem: Problem, readout: Tensor | None, tape: Tape, upstream: Outcome, inputs: bool
     ) -> Gradients:
         """Chunk by chunk from the end, layer by layer from the top."""
-        run = _Backward(problem, readout, tape, upstream, inputs)
-        for chunk in reversed(range(len(tape[1]))):
-            start = chunk * self.chunk
-            run.retreat(chunk, start, min(problem.steps, start + self.chunk))
-        return run.gradients()
+        with settings(problem, self.chunk):
+            run = _Backward(problem, min(self.chunk, problem.steps), readout, tape, upstream, inputs)
+            for index, start in reversed(list(enumerate(range(0, problem.steps, self.chunk)))):
+                run.retreat(index, start, min(problem.steps, start + self.chunk))
+            return run.gradients()
+
+
+@contextmanager
+def settings(problem: Problem, chunk: int) -> Iterator[None]:
+    """Within: the processor as a run is fastest, if it is on the processor."""
+    with ExitStack() as stack:
+        if problem.values.device.type == "cpu":
+            widest = max(len(layer.input_weight) for layer in problem.layers)
+            stack.enter_context(flushed_denormals())
+            stack.enter_context(threads_for(min(chunk, problem.steps) * problem.batch * widest))
+        yield
 
 
 def chunk_of(inputs: Tensor | Events, start: int, stop: int) -> Tensor:
@@ -79,175 +86,83 @@ def chunk_of(inputs: Tensor | Events, start: int, stop: int) -> Tensor:
 
 
 class _Forward:
-    def __init__(self, problem: Problem, kept_chunks: int) -> None:
-        self.problem, self.keep = problem, kept_chunks > 0
-        firsts = [start_of(problem, kind, layer) for kind, layer in zip(problem.kinds, problem.layers, strict=True)]
-        self.z, self.state = [z for z, _ in firsts], [state for _, state in firsts]
-        self.parameters = [
-            kind.unstack(layer.parameters) for kind, layer in zip(problem.kinds, problem.layers, strict=True)
-        ]
-        self.counts = [torch.zeros_like(z) for z in self.z]
-        self.kept: list[list[Tensor]] = [[] for _ in self.z]
-        self.tape: list[Tensor] = []
-        for z, state in firsts if self.keep else ():
-            spikes = z.new_empty((problem.steps + 1, *z.shape), dtype=torch.bool)
-            spikes[0] = z != 0
-            self.tape += [spikes, z.new_empty((kept_chunks, len(state), *z.shape))]
+    def __init__(self, problem: Problem, length: int, kept_chunks: int) -> None:
+        self.problem = problem
+        self.layers = [LayerForward(problem, index, length, kept_chunks) for index in range(len(problem.layers))]
         self.y: Tensor | None = None
-        self.readout: list[Tensor] = []
         if problem.readout is not None:
-            first = problem.readout.first
-            self.y = zeros(problem, problem.batch, len(problem.readout.alpha)) if first is None else first
+            self.y = problem.values.new_empty((problem.steps, problem.batch, len(problem.readout.alpha)))
 
-    def advance(self, chunk: int, start: int, stop: int) -> None:
-        below = chunk_of(self.problem.inputs, start, stop)
-        for index in range(len(self.z)):
-            if self.keep:
-                self.tape[2 * index + 1][chunk] = torch.stack(list(self.state[index]))
-            below = self.layer(index, below)
-            self.counts[index] += below.sum(0)
-            if self.keep:
-                self.tape[2 * index][start + 1 : stop + 1] = below != 0
-            if self.problem.keep_spikes:
-                self.kept[index].append(below)
+    def advance(self, index: int, start: int, stop: int) -> None:
+        below = received(self.problem.inputs, start, stop)
+        for layer in self.layers:
+            spikes = layer.advance(index, start, stop, below)
+            below = rows(spikes)
         if self.problem.readout is not None and self.y is not None:
-            alpha, weight, _ = self.problem.readout
-            for x in below @ weight.T:
-                self.y = alpha * self.y + (1 - alpha) * x
-                self.readout.append(self.y)
-
-    def layer(self, index: int, below: Tensor) -> Tensor:
-        """Spikes of a layer for a chunk of what it receives."""
-        neuron, layer = self.problem.kinds[index].neuron, self.problem.layers[index]
-        spikes, z, state, parameters = [], self.z[index], self.state[index], self.parameters[index]
-        recurrent = None if layer.recurrent_weight is None else layer.recurrent_weight.T
-        for x in below @ layer.input_weight.T:
-            z, state = neuron.step(x if recurrent is None else torch.addmm(x, z, recurrent), state, parameters)
-            spikes.append(z)
-        self.z[index], self.state[index] = z, state
-        return torch.stack(spikes)
+            alpha, weight, first = self.problem.readout
+            y = torch.mul(spikes @ weight.T, 1 - alpha, out=self.y[start:stop])
+            before = self.y[start - 1] if start else first
+            for now in y.unbind():
+                if before is not None:
+                    now.addcmul_(alpha, before)
+                before = now
 
     def outcome(self) -> Outcome:
-        layers = tuple(
-            LayerOutcome(counts, torch.stack(list(state)), z.clone(), torch.cat(kept) if kept else None)
-            for counts, state, z, kept in zip(self.counts, self.state, self.z, self.kept, strict=True)
-        )
-        return Outcome(torch.stack(self.readout) if self.readout else None, layers)
+        return Outcome(self.y, tuple(layer.outcome() for layer in self.layers))
+
+    def tape(self) -> Tape:
+        return tuple(tensor for layer in self.layers for tensor in layer.tape)
 
 
 class _Backward:
-    def __init__(self, problem: Problem, readout: Tensor | None, tape: Tape, upstream: Outcome, inputs: bool) -> None:
-        self.problem, self.readout, self.tape, self.upstream = problem, readout, tape, upstream
-        self.parameters = [
-            kind.unstack(layer.parameters) for kind, layer in zip(problem.kinds, problem.layers, strict=True)
+    def __init__(
+        self, problem: Problem, length: int, y: Tensor | None, tape: Tape, upstream: Outcome, inputs: bool
+    ) -> None:
+        self.problem, self.y, self.upstream = problem, y, upstream.readout
+        self.layers = [
+            LayerBackward(problem, index, length, tape[2 * index : 2 * index + 2], upstream.layers[index])
+            for index in range(len(problem.layers))
         ]
-        shapes = [(problem.batch, len(layer.input_weight)) for layer in problem.layers]
-        self.g_x = [zeros(problem, *shape) for shape in shapes]  # of the step after
-        self.g_state = [self.last_gradient(index) for index in range(len(shapes))]
-        self.g_parameters = [torch.zeros_like(layer.parameters) for layer in problem.layers]
-        self.g_input_weight = [torch.zeros_like(layer.input_weight) for layer in problem.layers]
-        self.g_recurrent_weight = [
-            None if layer.recurrent_weight is None else torch.zeros_like(layer.recurrent_weight)
-            for layer in problem.layers
-        ]
-        self.g_inputs = zeros(problem, *problem.inputs.shape) if inputs else None
+        self.g_inputs = problem.values.new_empty(problem.inputs.shape) if inputs else None
         if problem.readout is not None:
             self.g_alpha, self.g_weight = (torch.zeros_like(tensor) for tensor in problem.readout[:2])
-            self.g_y = zeros(problem, problem.batch, len(problem.readout.alpha))
+            self.g_y = zeros(problem, problem.batch, len(problem.readout.alpha))  # of the step after
 
-    def last_gradient(self, index: int) -> Any:
-        """Of a layer's last states."""
-        _, state = start_of(self.problem, self.problem.kinds[index], self.problem.layers[index])
-        upstream = self.upstream.layers[index].last_states
-        return type(state)(*(torch.zeros_like(part) for part in state)) if upstream is None else type(state)(*upstream)
+    def retreat(self, index: int, start: int, stop: int) -> None:
+        belows: list[Rows] = [received(self.problem.inputs, start, stop)]
+        for layer in self.layers:
+            spikes = layer.replay(index, start, stop, belows[-1])
+            belows.append(rows(spikes))
+        g_inputs = None if self.g_inputs is None else self.g_inputs[start:stop]
+        *g_received, g_spikes = g_inputs, *(layer.g_spikes[: stop - start] for layer in self.layers)
+        self.integrate_back(start, stop, spikes, g_spikes)
+        for layer, below, g_below in reversed(list(zip(self.layers, belows[:-1], g_received, strict=True))):
+            g_x = layer.retreat(start, stop, below)
+            if g_below is not None:
+                torch.mm(g_x, layer.chunk.layer.input_weight, out=rows(g_below))
 
-    def retreat(self, chunk: int, start: int, stop: int) -> None:
-        spikes = [bits[start : stop + 1].to(self.problem.values.dtype) for bits in self.tape[::2]]
-        g_spikes = self.integrate_back(spikes[-1][1:], start, stop)
-        for index in reversed(range(len(spikes))):
-            below = spikes[index - 1][1:] if index else chunk_of(self.problem.inputs, start, stop)
-            g_spikes = self.layer_back(index, chunk, below, spikes[index], g_spikes, start, stop)
-        if self.g_inputs is not None and g_spikes is not None:
-            self.g_inputs[start:stop] = g_spikes
-
-    def integrate_back(self, spikes: Tensor, start: int, stop: int) -> Tensor | None:
-        """Gradient of the last layer's spikes through the readout."""
-        if self.problem.readout is None or self.readout is None or self.upstream.readout is None:
-            return None
+    def integrate_back(self, start: int, stop: int, spikes: Tensor, g_spikes: Tensor) -> None:
+        """From the gradient of a chunk of the readout to that of the last layer's spikes."""
+        if self.problem.readout is None or self.y is None or self.upstream is None:
+            g_spikes.zero_()
+            return
         alpha, weight, first = self.problem.readout
-        drive = spikes @ weight.T
-        g_y = []
-        for gradient in self.upstream.readout[start:stop].flip(0):
-            g_y.append(gradient + self.g_y)
-            self.g_y = alpha * g_y[-1]
-        g = torch.stack(g_y[::-1])
-        before = self.readout[max(start, 1) - 1 : stop - 1]
-        if start == 0:
-            before = torch.cat([torch.zeros_like(drive[:1]) if first is None else first[None], before])
+        drive, g = spikes @ weight.T, self.upstream[start:stop].clone()
+        for now in reversed(g.unbind()):
+            self.g_y = now.addcmul_(alpha, self.g_y)
+        before = torch.zeros_like(drive)
+        before[1:] = self.y[start : stop - 1]
+        before_first = self.y[start - 1] if start else first
+        if before_first is not None:
+            before[0] = before_first
         self.g_alpha += (g * (before - drive)).sum((0, 1))
-        g = (1 - alpha) * g
-        self.g_weight += g.flatten(0, 1).T @ spikes.flatten(0, 1)
-        return g @ weight
-
-    def layer_back(
-        self, index: int, chunk: int, below: Tensor, spikes: Tensor, g_spikes: Tensor | None, start: int, stop: int
-    ) -> Tensor | None:
-        """Adjoint of a chunk of a layer; spikes begin a step earlier. Returns the gradient of `below`."""
-        kind, layer, parameters = self.problem.kinds[index], self.problem.layers[index], self.parameters[index]
-        recurrent = layer.recurrent_weight
-        drive = below @ layer.input_weight.T
-        if recurrent is not None:
-            drive = drive + spikes[:-1] @ recurrent.T
-        states = [type(self.g_state[index])(*self.tape[2 * index + 1][chunk].unbind())]
-        for x in drive:
-            states.append(kind.neuron.step(x, states[-1], parameters)[1])
-        g_spikes = self.add_upstream(index, g_spikes, drive, start, stop)
-        totals = [torch.zeros_like(drive[0]) for _ in layer.parameters]
-        g_x = torch.empty_like(drive)
-        for t in reversed(range(len(drive))):
-            gz = g_spikes[t] if recurrent is None else torch.addmm(g_spikes[t], self.g_x[index], recurrent)
-            g_x[t], self.g_state[index], parts = kind.neuron.adjoint(
-                gz, self.g_state[index], drive[t], states[t], states[t + 1], parameters
-            )
-            self.g_x[index] = g_x[t]
-            for total, part in zip(totals, parts, strict=True):
-                total += part
-        self.g_parameters[index] += torch.stack([total.sum(0) for total in totals])
-        flat = g_x.flatten(0, 1).T
-        self.g_input_weight[index] += flat @ below.flatten(0, 1)
-        if (g_recurrent := self.g_recurrent_weight[index]) is not None:
-            g_recurrent += flat @ spikes[:-1].flatten(0, 1)
-        return g_x @ layer.input_weight if index or self.g_inputs is not None else None
-
-    def add_upstream(self, index: int, g_spikes: Tensor | None, like: Tensor, start: int, stop: int) -> Tensor:
-        """The gradient of a layer's spikes with that which comes from outside the network."""
-        upstream = self.upstream.layers[index]
-        total = torch.zeros_like(like) if g_spikes is None else g_spikes
-        if upstream.counts is not None:
-            total = total + upstream.counts
-        if upstream.spikes is not None:
-            total = total + upstream.spikes[start:stop]
-        if upstream.last_spikes is not None and stop == self.problem.steps:
-            total = torch.cat([total[:-1], total[-1:] + upstream.last_spikes])
-        return total
+        g = rows((1 - alpha) * g)
+        self.g_weight.addmm_(g.T, rows(spikes))
+        torch.mm(g, weight, out=rows(g_spikes))
 
     def gradients(self) -> Gradients:
-        layers = tuple(self.layer_gradients(index) for index in range(len(self.g_x)))
-        readout = None
+        layers, readout = tuple(layer.gradients() for layer in self.layers), None
         if self.problem.readout is not None:
-            first = None if self.problem.readout.first is None else self.g_y
-            readout = ReadoutTensors(self.g_alpha, self.g_weight, first)
+            alpha, _, first = self.problem.readout
+            readout = ReadoutTensors(self.g_alpha, self.g_weight, None if first is None else alpha * self.g_y)
         return Gradients(self.g_inputs, layers, readout)
-
-    def layer_gradients(self, index: int) -> LayerTensors:
-        layer, g_spikes = self.problem.layers[index], None
-        if layer.first_spikes is not None:
-            recurrent = layer.recurrent_weight
-            g_spikes = torch.zeros_like(layer.first_spikes) if recurrent is None else self.g_x[index] @ recurrent
-        return LayerTensors(
-            self.g_parameters[index],
-            self.g_input_weight[index],
-            self.g_recurrent_weight[index],
-            None if layer.first_states is None else torch.stack(list(self.g_state[index])),
-            g_spikes,
-        )

@@ -12,8 +12,9 @@ from brf_deploy.arrays import Floats
 from brf_deploy.float_network import ALIFNeurons
 from brf_training.initial import Distribution, Normal
 from brf_training.neurons.leaky_integrator import decay
+from brf_training.neurons.memory import AdjointMemory, Past, StepMemory, new_tensors
 from brf_training.neurons.neuron import Neuron
-from brf_training.surrogate import double_gaussian, spike
+from brf_training.surrogate import spike
 
 
 class ALIFParameters(NamedTuple):
@@ -33,18 +34,27 @@ class ALIFState(NamedTuple):
     z: Tensor
 
 
-def alif_step(x: Tensor, state: ALIFState, parameters: ALIFParameters) -> tuple[Tensor, ALIFState]:
+NEW = new_tensors(len(ALIFState._fields))
+
+
+def alif_step(
+    x: Tensor, state: ALIFState, parameters: ALIFParameters, into: StepMemory = NEW
+) -> tuple[Tensor, ALIFState]:
     """One step: adapt to the last spikes, integrate, compare, reset by subtraction.
 
     ``a' = rho a + (1 - rho) z``; ``threshold = theta + beta a'``; ``u' = alpha u + (1 - alpha) x``;
     ``z' = 1[u' - threshold > 0]``; ``u'' = u' - z' threshold``.
     """
     alpha, rho, theta, beta = parameters
-    a = rho * state.a + (1 - rho) * state.z
-    threshold = theta + beta * a
-    u = alpha * state.u + (1 - alpha) * x
-    z = spike(u - threshold)
-    return z, ALIFState(u - z * threshold, a, z)
+    u_memory, a_memory, z_memory = into.state
+    threshold_memory, scratch = into.scratch
+    a = torch.mul(rho, state.a, out=a_memory).add_(torch.mul(1 - rho, state.z, out=scratch))
+    threshold = torch.mul(a, beta, out=threshold_memory).add_(theta)
+    u = torch.mul(alpha, state.u, out=u_memory).add_(torch.mul(1 - alpha, x, out=scratch))
+    distance = torch.sub(u, threshold, out=into.distance)
+    z = spike(distance) if into is NEW else into.fire(distance)
+    u = torch.sub(u, torch.mul(z, threshold, out=scratch), out=u_memory)
+    return z, ALIFState(u, a, z if z_memory is None else z_memory.copy_(z))
 
 
 @dataclass(frozen=True)
@@ -66,21 +76,36 @@ class ALIF(Neuron[ALIFParameters, ALIFState]):
         zero = torch.zeros_like(x)
         return ALIFState(zero, zero, zero)
 
-    def step(self, x: Tensor, state: ALIFState, parameters: ALIFParameters) -> tuple[Tensor, ALIFState]:
+    def step(
+        self, x: Tensor, state: ALIFState, parameters: ALIFParameters, into: StepMemory = NEW
+    ) -> tuple[Tensor, ALIFState]:
         """`alif_step`."""
-        return alif_step(x, state, parameters)
+        return alif_step(x, state, parameters, into)
 
     def adjoint(
-        self, gz: Tensor, gradient: ALIFState, x: Tensor, old: ALIFState, new: ALIFState, parameters: ALIFParameters
-    ) -> tuple[Tensor, ALIFState, tuple[Tensor, Tensor]]:
+        self,
+        gz: Tensor,
+        gradient: ALIFState,
+        slope: Tensor,
+        past: Past,
+        parameters: ALIFParameters,
+        into: AdjointMemory,
+    ) -> None:
         """Through the reset ``u'' = u' - z' threshold``, the threshold and the membrane."""
+        gu, ga, g_last = gradient
         alpha, rho, theta, beta = parameters
-        threshold = theta + beta * new.a
-        u = alpha * old.u + (1 - alpha) * x
-        gs = (gz + gradient.z - gradient.u * threshold) * double_gaussian(u - threshold)
-        gu, ga = gradient.u + gs, gradient.a - beta * (gradient.u * new.z + gs)
-        parts = gu * (old.u - x), ga * (old.a - old.z)
-        return (1 - alpha) * gu, ALIFState(alpha * gu, rho * ga, (1 - rho) * ga), parts
+        g_alpha, g_rho = into.totals
+        old, new, scratch = past.old, past.new, into.scratch[0]
+        threshold = torch.mul(new.a, beta, out=scratch).add_(theta)
+        gs = gz.add_(g_last).addcmul_(gu, threshold, value=-1).mul_(slope)
+        ga.sub_(torch.addcmul(gs, gu, new.z, out=scratch).mul_(beta))
+        gu.add_(gs)
+        g_alpha.addcmul_(gu, old.u).addcmul_(gu, past.x, value=-1)
+        g_rho.addcmul_(ga, old.a).addcmul_(ga, old.z, value=-1)
+        torch.mul(1 - alpha, gu, out=into.gx)
+        torch.mul(1 - rho, ga, out=g_last)
+        gu.mul_(alpha)
+        ga.mul_(rho)
 
     def to_ground(self, raw: Mapping[str, Floats]) -> ALIFNeurons:
         """Absolute values in the ground's type."""

@@ -11,8 +11,9 @@ from torch import Tensor
 from brf_deploy.arrays import Floats
 from brf_deploy.float_network import BHRFNeurons
 from brf_training.initial import Distribution, Uniform
+from brf_training.neurons.memory import AdjointMemory, Past, StepMemory, new_tensors
 from brf_training.neurons.neuron import Neuron
-from brf_training.surrogate import double_gaussian, spike
+from brf_training.surrogate import spike
 
 
 class BHRFParameters(NamedTuple):
@@ -33,7 +34,12 @@ class BHRFState(NamedTuple):
     q: Tensor
 
 
-def bhrf_step(x: Tensor, state: BHRFState, parameters: BHRFParameters) -> tuple[Tensor, BHRFState]:
+NEW = new_tensors(len(BHRFState._fields))
+
+
+def bhrf_step(
+    x: Tensor, state: BHRFState, parameters: BHRFParameters, into: StepMemory = NEW
+) -> tuple[Tensor, BHRFState]:
     """One step; u receives the new v, unlike in the paper, and damping and threshold the old q.
 
     ``b = damping + q``; ``v' = v + u dt``; ``u' = u + x dt - 2 b u dt - omega^2 v' dt``; ``z = 1[u' - theta - q > 0]``;
@@ -41,11 +47,16 @@ def bhrf_step(x: Tensor, state: BHRFState, parameters: BHRFParameters) -> tuple[
     """
     u, v, q = state
     stiffness, damping, dt, theta, gamma = parameters
-    b = damping + q
-    v_next = v + u * dt
-    u_next = u + x * dt - 2 * b * u * dt - stiffness * v_next * dt
-    z = spike(u_next - theta - q)
-    return z, BHRFState(u_next, v_next, gamma * q + z)
+    u_memory, v_memory, q_memory = into.state
+    rate, scratch = into.scratch
+    v = torch.mul(u, dt, out=v_memory).add_(v)
+    u_next = torch.mul(x, dt, out=u_memory).add_(u)
+    u_next.sub_(torch.add(damping, q, out=rate).mul_(2).mul_(u).mul_(dt))
+    u_next.sub_(torch.mul(stiffness, v, out=scratch).mul_(dt))
+    distance = torch.sub(u_next, theta, out=into.distance).sub_(q)
+    z = spike(distance) if into is NEW else into.fire(distance)
+    q = torch.mul(q, gamma, out=q_memory).add_(z)
+    return z, BHRFState(u_next, v, q)
 
 
 @dataclass(frozen=True)
@@ -73,22 +84,36 @@ class BHRF(Neuron[BHRFParameters, BHRFState]):
         zero = torch.zeros_like(x)
         return BHRFState(zero, zero, zero)
 
-    def step(self, x: Tensor, state: BHRFState, parameters: BHRFParameters) -> tuple[Tensor, BHRFState]:
+    def step(
+        self, x: Tensor, state: BHRFState, parameters: BHRFParameters, into: StepMemory = NEW
+    ) -> tuple[Tensor, BHRFState]:
         """`bhrf_step`."""
-        return bhrf_step(x, state, parameters)
+        return bhrf_step(x, state, parameters, into)
 
     def adjoint(
-        self, gz: Tensor, gradient: BHRFState, x: Tensor, old: BHRFState, new: BHRFState, parameters: BHRFParameters
-    ) -> tuple[Tensor, BHRFState, tuple[Tensor, Tensor]]:
+        self,
+        gz: Tensor,
+        gradient: BHRFState,
+        slope: Tensor,
+        past: Past,
+        parameters: BHRFParameters,
+        into: AdjointMemory,
+    ) -> None:
         """With ``b = damping + q``; v reaches u within the step."""
-        u, _, q = old
-        stiffness, damping, dt, theta, gamma = parameters
-        gs = (gz + gradient.q) * double_gaussian(new.u - theta - q)
-        gu = gradient.u + gs
-        gx = dt * gu
-        gv, gb = gradient.v - stiffness * gx, -2 * u * gx
-        state = BHRFState(gu - 2 * (damping + q) * gx + dt * gv, gv, gamma * gradient.q - gs + gb)
-        return gx, state, (-new.v * gx, gb)
+        gu, gv, gq = gradient
+        stiffness, damping, dt, _, gamma = parameters
+        g_stiffness, g_damping = into.totals
+        gs = gz.add_(gq).mul_(slope)
+        gu.add_(gs)
+        gq.mul_(gamma).sub_(gs)
+        gx = torch.mul(gu, dt, out=into.gx)
+        gv.addcmul_(stiffness, gx, value=-1)
+        half = torch.mul(gx, past.old.u, out=gs)  # -1/2 of the gradient of b
+        g_stiffness.addcmul_(past.new.v, gx, value=-1)
+        g_damping.add_(half, alpha=-2)
+        b = torch.add(damping, past.old.q, out=into.scratch[0])
+        gu.addcmul_(b, gx, value=-2).add_(torch.mul(gv, dt, out=into.scratch[1]))
+        gq.add_(half, alpha=-2)
 
     def to_ground(self, raw: Mapping[str, Floats]) -> BHRFNeurons:
         """Absolute values in the ground's type."""

@@ -12,9 +12,10 @@ from brf_deploy.arrays import Floats
 from brf_deploy.errors import InvalidNetwork
 from brf_deploy.float_network import BRFNeurons
 from brf_training.initial import Distribution, Uniform
+from brf_training.neurons.memory import AdjointMemory, Past, StepMemory, new_tensors
 from brf_training.neurons.neuron import Neuron
 from brf_training.neurons.resonator import rotate, rotate_back
-from brf_training.surrogate import double_gaussian, spike
+from brf_training.surrogate import spike
 
 # Projection keeps dt |omega| at or below this. At 1 the slope of p(omega) is infinite, and just below it the pole at
 # rest is so strongly damped that full refractory damping carries it out of the disc on the other side.
@@ -56,7 +57,10 @@ def p_omega(omega: Tensor, dt: float) -> Tensor:
     return (-1 + torch.sqrt(1 - torch.square(product))) / dt
 
 
-def brf_step(x: Tensor, state: BRFState, parameters: BRFParameters) -> tuple[Tensor, BRFState]:
+NEW = new_tensors(len(BRFState._fields))
+
+
+def brf_step(x: Tensor, state: BRFState, parameters: BRFParameters, into: StepMemory = NEW) -> tuple[Tensor, BRFState]:
     """One step, every right-hand side with the old u, v and q.
 
     ``b = p_omega - |b_offset| - q``; ``u' = u + b u dt - omega v dt + x dt``; ``v' = v + omega u dt + b v dt``;
@@ -64,9 +68,13 @@ def brf_step(x: Tensor, state: BRFState, parameters: BRFParameters) -> tuple[Ten
     """
     u, v, q = state
     omega, damping, dt, theta, gamma = parameters
-    u_next, v_next = rotate(u, v, x, damping - q, omega, dt)
-    z = spike(u_next - theta - q)
-    return z, BRFState(u_next, v_next, gamma * q + z)
+    u_memory, v_memory, q_memory = into.state
+    b = torch.sub(damping, q, out=into.scratch[0])
+    u, v = rotate(u, v, x, b, omega, dt, (u_memory, v_memory, into.scratch[1]))
+    distance = torch.sub(u, theta, out=into.distance).sub_(q)
+    z = spike(distance) if into is NEW else into.fire(distance)
+    q = torch.mul(q, gamma, out=q_memory).add_(z)
+    return z, BRFState(u, v, q)
 
 
 @dataclass(frozen=True)
@@ -91,19 +99,31 @@ class BRF(Neuron[BRFParameters, BRFState]):
         zero = torch.zeros_like(x)
         return BRFState(zero, zero, zero)
 
-    def step(self, x: Tensor, state: BRFState, parameters: BRFParameters) -> tuple[Tensor, BRFState]:
+    def step(
+        self, x: Tensor, state: BRFState, parameters: BRFParameters, into: StepMemory = NEW
+    ) -> tuple[Tensor, BRFState]:
         """`brf_step`."""
-        return brf_step(x, state, parameters)
+        return brf_step(x, state, parameters, into)
 
     def adjoint(
-        self, gz: Tensor, gradient: BRFState, x: Tensor, old: BRFState, new: BRFState, parameters: BRFParameters
-    ) -> tuple[Tensor, BRFState, tuple[Tensor, Tensor]]:
-        """With ``b = damping - q`` and s the distance from threshold."""
-        u, v, q = old
-        omega, damping, dt, theta, gamma = parameters
-        gs = (gz + gradient.q) * double_gaussian(new.u - theta - q)
-        gx, gu, gv, g_omega, gb = rotate_back(gradient.u + gs, gradient.v, u, v, damping - q, omega, dt)
-        return gx, BRFState(gu, gv, gamma * gradient.q - gs - gb), (g_omega, gb)
+        self,
+        gz: Tensor,
+        gradient: BRFState,
+        slope: Tensor,
+        past: Past,
+        parameters: BRFParameters,
+        into: AdjointMemory,
+    ) -> None:
+        """With ``b = damping - q`` and gs the gradient of the distance from threshold."""
+        gu, gv, gq = gradient
+        u, v, q = past.old
+        omega, damping, dt, _, gamma = parameters
+        gs = gz.add_(gq).mul_(slope)
+        gu.add_(gs)
+        gq.mul_(gamma).sub_(gs)
+        gb = gs  # its memory
+        rotate_back(gu, gv, gb, u, v, torch.sub(damping, q, out=into.scratch[1]), omega, dt, into)
+        gq.sub_(gb)
 
     def to_ground(self, raw: Mapping[str, Floats]) -> BRFNeurons:
         """Absolute values in the ground's type."""

@@ -12,8 +12,9 @@ from brf_deploy.arrays import Floats
 from brf_deploy.float_network import LIFNeurons
 from brf_training.initial import Distribution, Normal
 from brf_training.neurons.leaky_integrator import decay
+from brf_training.neurons.memory import AdjointMemory, Past, StepMemory, new_tensors
 from brf_training.neurons.neuron import Neuron
-from brf_training.surrogate import double_gaussian, spike
+from brf_training.surrogate import spike
 
 
 class LIFParameters(NamedTuple):
@@ -29,12 +30,17 @@ class LIFState(NamedTuple):
     u: Tensor
 
 
-def lif_step(x: Tensor, state: LIFState, parameters: LIFParameters) -> tuple[Tensor, LIFState]:
+NEW = new_tensors(len(LIFState._fields))
+
+
+def lif_step(x: Tensor, state: LIFState, parameters: LIFParameters, into: StepMemory = NEW) -> tuple[Tensor, LIFState]:
     """One step: ``u' = alpha u + (1 - alpha) x``; ``z = 1[u' - theta > 0]``; ``u'' = u' - z theta``."""
     alpha, theta = parameters
-    u = alpha * state.u + (1 - alpha) * x
-    z = spike(u - theta)
-    return z, LIFState(u - z * theta)
+    (memory,), (scratch, _) = into.state, into.scratch
+    u = torch.mul(alpha, state.u, out=memory).add_(torch.mul(1 - alpha, x, out=scratch))
+    distance = torch.sub(u, theta, out=into.distance)
+    z = spike(distance) if into is NEW else into.fire(distance)
+    return z, LIFState(torch.sub(u, torch.mul(z, theta, out=scratch), out=memory))
 
 
 @dataclass(frozen=True)
@@ -54,18 +60,29 @@ class LIF(Neuron[LIFParameters, LIFState]):
         """u = 0."""
         return LIFState(torch.zeros_like(x))
 
-    def step(self, x: Tensor, state: LIFState, parameters: LIFParameters) -> tuple[Tensor, LIFState]:
+    def step(
+        self, x: Tensor, state: LIFState, parameters: LIFParameters, into: StepMemory = NEW
+    ) -> tuple[Tensor, LIFState]:
         """`lif_step`."""
-        return lif_step(x, state, parameters)
+        return lif_step(x, state, parameters, into)
 
     def adjoint(
-        self, gz: Tensor, gradient: LIFState, x: Tensor, old: LIFState, new: LIFState, parameters: LIFParameters
-    ) -> tuple[Tensor, LIFState, tuple[Tensor]]:
+        self,
+        gz: Tensor,
+        gradient: LIFState,
+        slope: Tensor,
+        past: Past,
+        parameters: LIFParameters,
+        into: AdjointMemory,
+    ) -> None:
         """Through the reset ``u'' = u' - z theta`` and the membrane."""
+        (gu,), (g_alpha,) = gradient, into.totals
         alpha, theta = parameters
-        u = alpha * old.u + (1 - alpha) * x
-        gu = gradient.u + (gz - gradient.u * theta) * double_gaussian(u - theta)
-        return (1 - alpha) * gu, LIFState(alpha * gu), (gu * (old.u - x),)
+        gz.sub_(torch.mul(gu, theta, out=into.scratch[0])).mul_(slope)
+        gu.add_(gz)
+        g_alpha.addcmul_(gu, past.old.u).addcmul_(gu, past.x, value=-1)
+        torch.mul(1 - alpha, gu, out=into.gx)
+        gu.mul_(alpha)
 
     def to_ground(self, raw: Mapping[str, Floats]) -> LIFNeurons:
         """Absolute values in the ground's type."""

@@ -12,6 +12,7 @@ from brf_deploy.arrays import Floats
 from brf_deploy.errors import Unsupported
 from brf_deploy.float_network import Neurons
 from brf_training.initial import Distribution
+from brf_training.neurons.memory import AdjointMemory, Past, StepMemory
 
 Parameters = TypeVar("Parameters")
 State = TypeVar("State")
@@ -41,16 +42,20 @@ class Neuron(ABC, Generic[Parameters, State]):
         """Silence, with the shape, dtype and device of a synaptic input x (batch, neurons)."""
 
     @abstractmethod
-    def step(self, x: Tensor, state: State, parameters: Parameters) -> tuple[Tensor, State]:
-        """One time step: spikes z (batch, neurons), 0 or 1 in the dtype of x, and the next state."""
+    def step(self, x: Tensor, state: State, parameters: Parameters, into: StepMemory = ...) -> tuple[Tensor, State]:
+        """One time step: spikes z (batch, neurons), 0 or 1 in the dtype of x, and the next state.
+
+        into: where it writes these and the distance from threshold; by default, to new tensors, with the same numbers.
+        """
 
     def adjoint(
-        self, gz: Tensor, gradient: State, x: Tensor, old: State, new: State, parameters: Parameters
-    ) -> tuple[Tensor, State, tuple[Tensor, ...]]:
-        """The step backwards: gradients of x, of the old state and of each parameter tensor, (batch, neurons) each.
+        self, gz: Tensor, gradient: State, slope: Tensor, past: Past, parameters: Parameters, into: AdjointMemory
+    ) -> None:
+        """The step backwards, in place: `gradient`, that of the new state, becomes that of the old one.
 
-        gz: gradient of the spikes. gradient: of the new state. It is what autograd makes of `step`, written out; a
-        neuron without it is trained through autograd, slower. Raises `Unsupported` there.
+        gz: gradient of the spikes; it is overwritten. slope: of the spikes by their distance from threshold. It is what
+        autograd makes of `step`, written out; a neuron without it is trained through autograd, slower. Raises
+        `Unsupported` there.
         """
         raise Unsupported(f"{self.kind} neurons have no adjoint")
 

@@ -11,9 +11,10 @@ from torch import Tensor
 from brf_deploy.arrays import Floats
 from brf_deploy.float_network import RFNeurons
 from brf_training.initial import Distribution, Uniform
+from brf_training.neurons.memory import AdjointMemory, Past, StepMemory, new_tensors
 from brf_training.neurons.neuron import Neuron
 from brf_training.neurons.resonator import rotate, rotate_back
-from brf_training.surrogate import double_gaussian, spike
+from brf_training.surrogate import spike
 
 
 class RFParameters(NamedTuple):
@@ -32,11 +33,16 @@ class RFState(NamedTuple):
     v: Tensor
 
 
-def rf_step(x: Tensor, state: RFState, parameters: RFParameters) -> tuple[Tensor, RFState]:
+NEW = new_tensors(len(RFState._fields))
+
+
+def rf_step(x: Tensor, state: RFState, parameters: RFParameters, into: StepMemory = NEW) -> tuple[Tensor, RFState]:
     """One step with the old u and v: the rotation of BRF with ``b = -|b_offset|``; ``z = 1[u' - theta > 0]``."""
     omega, damping, dt, theta = parameters
-    u_next, v_next = rotate(state.u, state.v, x, damping, omega, dt)
-    return spike(u_next - theta), RFState(u_next, v_next)
+    u, v = rotate(state.u, state.v, x, damping, omega, dt, (*into.state, into.scratch[0]))
+    distance = torch.sub(u, theta, out=into.distance)
+    z = spike(distance) if into is NEW else into.fire(distance)
+    return z, RFState(u, v)
 
 
 @dataclass(frozen=True)
@@ -58,18 +64,26 @@ class RF(Neuron[RFParameters, RFState]):
         zero = torch.zeros_like(x)
         return RFState(zero, zero)
 
-    def step(self, x: Tensor, state: RFState, parameters: RFParameters) -> tuple[Tensor, RFState]:
+    def step(
+        self, x: Tensor, state: RFState, parameters: RFParameters, into: StepMemory = NEW
+    ) -> tuple[Tensor, RFState]:
         """`rf_step`."""
-        return rf_step(x, state, parameters)
+        return rf_step(x, state, parameters, into)
 
     def adjoint(
-        self, gz: Tensor, gradient: RFState, x: Tensor, old: RFState, new: RFState, parameters: RFParameters
-    ) -> tuple[Tensor, RFState, tuple[Tensor, Tensor]]:
+        self,
+        gz: Tensor,
+        gradient: RFState,
+        slope: Tensor,
+        past: Past,
+        parameters: RFParameters,
+        into: AdjointMemory,
+    ) -> None:
         """That of BRF without q."""
-        omega, damping, dt, theta = parameters
-        gs = gz * double_gaussian(new.u - theta)
-        gx, gu, gv, g_omega, gb = rotate_back(gradient.u + gs, gradient.v, old.u, old.v, damping, omega, dt)
-        return gx, RFState(gu, gv), (g_omega, gb)
+        gu, gv = gradient
+        omega, damping, dt, _ = parameters
+        gu.add_(gz.mul_(slope))
+        rotate_back(gu, gv, into.scratch[1], past.old.u, past.old.v, damping, omega, dt, into)
 
     def to_ground(self, raw: Mapping[str, Floats]) -> RFNeurons:
         """Absolute values in the ground's type."""
