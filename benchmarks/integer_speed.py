@@ -1,8 +1,9 @@
-"""How fast the integer network runs: the fast backend against numpy, torch and Lava, and over all of S-MNIST.
+"""How fast the integer network runs: the fast backend against numpy, torch, ONNX Runtime and Lava, and how it scales.
 
 Neuron-steps a second at spike rates near 5 % and 20 %, at batch 1 and 64, on one and two threads; Lava's cost of a
-step without its start-up, from runs of two lengths; accuracy, spikes and time of all 10,000 test images. Cases are
-interleaved, medians are shown. Run: python benchmarks/integer_speed.py --data DIR [--out benchmarks/results]
+step without its start-up, from runs of two lengths; accuracy, spikes and time of all 10,000 test images; time over
+steps, neurons, samples, threads and spikes. Cases are interleaved, medians are shown. Run: python
+benchmarks/integer_speed.py --data DIR [--out benchmarks/results]
 """
 
 import json
@@ -16,14 +17,15 @@ from statistics import median
 from typing import Any
 
 import click
-from integer_figures import image_table, lava_table, plot, speed_table
+from integer_figures import image_table, lava_table, plot, plot_scaling, scaling_tables, speed_table
+from integer_scaling import scaling
 from integer_workloads import Workload, at_rate, published_smnist, spike_rate
 from rich.console import Console
 
 from brf_deploy.arrays import Ints
-from brf_deploy.backend import Backend
+from brf_deploy.backend import Backend, load_backend
 from brf_deploy.data_directory import data_root
-from brf_deploy.errors import MissingData
+from brf_deploy.errors import InvalidInput, MissingData, Unavailable
 from brf_deploy.evaluation import evaluate_float, evaluate_integer
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.options import data_option
@@ -43,6 +45,7 @@ BATCHES = (1, 64)
 # 10,000 images by docs/arithmetic.md section 5: accuracy in %, spikes a sample.
 EXPECTED = {"float": (99.15, 16100.2), "integer": (99.05, 16099.5)}
 PATIENCE = 0.25  # seconds
+ONNX = "ONNX Runtime, 1 thread"
 SHORT, LONG = 64, 784  # steps of the two runs of Lava whose difference is the cost of a step
 
 
@@ -103,7 +106,7 @@ class Case:
         }
 
 
-def speed_cases(workload: Workload) -> list[Case]:
+def speed_cases(workload: Workload, onnx: Backend | None) -> list[Case]:
     """Every backend that runs in this process, at every rate and batch; spikes and readout are recorded."""
     levels = range(2, int(engine().brf_cpu_level()))
     backends: dict[str, Backend] = {
@@ -112,6 +115,7 @@ def speed_cases(workload: Workload) -> list[Case]:
         **{f"fast, 1 thread, v{level}": OlderProcessor(level) for level in levels},
         "reference": REFERENCE,
         "torch": TORCH,
+        **({} if onnx is None else {ONNX: onnx}),
     }
     messages, cases = workload.test.messages[:, : max(BATCHES)], []
     for wanted in RATES:
@@ -122,6 +126,19 @@ def speed_cases(workload: Workload) -> list[Case]:
             for name, backend in backends.items():
                 cases.append(Case(name, rate, batch, neuron_steps, _runner(backend, network, part)))
     return cases
+
+
+def speeds(workload: Workload, repetitions: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Rows of every case; an absent ONNX Runtime has rows that say so."""
+    try:
+        onnx, absent = load_backend("onnx"), ""
+    except (InvalidInput, Unavailable) as error:
+        onnx, absent = None, str(error)
+    rows = interleave(speed_cases(workload, onnx), repetitions, tell)
+    if absent:
+        places = dict.fromkeys((row["rate"], row["batch"]) for row in rows)
+        rows += [{"backend": ONNX, "rate": rate, "batch": batch, "absent": absent} for rate, batch in places]
+    return rows
 
 
 def _runner(backend: Backend, network: IntegerNetwork, messages: Ints) -> Callable[[], Any]:
@@ -222,7 +239,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-PARTS = ("images", "speed", "lava")
+PARTS = ("images", "speed", "lava", "scaling")
 
 
 @click.command()
@@ -248,8 +265,9 @@ def integer_speed(
         workload = published_smnist(root)
         measures: dict[str, Callable[[], Any]] = {
             "images": lambda: all_images(workload, tell),
-            "speed": lambda: interleave(speed_cases(workload), repetitions, tell),
+            "speed": lambda: speeds(workload, repetitions, tell),
             "lava": lambda: lava_costs(workload, tell, lava_repetitions),
+            "scaling": lambda: scaling(workload, tell, repetitions),
         }
         for part in parts or PARTS:
             about[part] = {"machine": machine(), "results": measures[part]()}
@@ -262,14 +280,16 @@ def integer_speed(
 def show(about: dict[str, Any], out: Path) -> None:
     """Print and keep the tables of every part that was measured, and the plot."""
     tables: list[Any] = [about["command"]]
-    for part, table in (("images", image_table), ("speed", speed_table), ("lava", lava_table)):
-        if part in about:
-            tables += [f"\n{about[part]['machine']}", table(about[part]["results"])]
+    shown = {"images": image_table, "speed": speed_table, "lava": lava_table, "scaling": scaling_tables}
+    for part in filter(about.__contains__, PARTS):
+        tables += [f"\n{about[part]['machine']}", shown[part](about[part]["results"])]
     with (out / "integer_speed.txt").open("w", encoding="utf-8") as file:
         for target in (console(), Console(file=file, width=160)):
             target.print(*tables, sep="\n")
     if "speed" in about:
         plot(about["speed"]["results"], out / "integer_speed.svg")
+    if "scaling" in about:
+        plot_scaling(about["scaling"]["results"]["rows"], out / "integer_scaling.svg")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from brf_deploy.arrays import Ints
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.layers import Refractory
 from brf_deploy.network import IntegerNetwork
-from brf_deploy.quantization import QuantizationConfig, measure_ranges, quantize
+from brf_deploy.quantization import QuantizationConfig, Ranges, measure_ranges, quantize
 from brf_deploy.summary import summarize
 from brf_deploy.task import Samples, load_task
 from brf_hardware.fast.backend import FAST
@@ -18,10 +18,11 @@ CALIBRATION_SAMPLES = 128  # as `brf-deploy quantize` takes by default
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """The S-MNIST network (1 - 256 - 10, 784 steps), float and integer, with all test images."""
+    """The S-MNIST network (1 - 256 - 10, 784 steps), float and integer, with its ranges and all test images."""
 
     model: FloatNetwork
     network: IntegerNetwork
+    ranges: Ranges
     test: Samples
 
 
@@ -30,7 +31,7 @@ def published_smnist(data: Path) -> Workload:
     task = load_task("smnist")
     model = read_published(data / "checkpoints" / "smnist_brf.pt", "brf", task)
     ranges = measure_ranges(model, task.load("train", data).take(slice(CALIBRATION_SAMPLES)).messages)
-    return Workload(model, quantize(model, QuantizationConfig(), ranges), task.load("test", data))
+    return Workload(model, quantize(model, QuantizationConfig(), ranges), ranges, task.load("test", data))
 
 
 def spike_rate(network: IntegerNetwork, messages: Ints) -> float:

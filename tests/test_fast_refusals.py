@@ -11,7 +11,7 @@ from brf_deploy import native_library
 from brf_deploy.backend import load_backend
 from brf_deploy.errors import BackendFailure, InvalidInput, Unavailable, Unsupported
 from brf_deploy.task import Decision
-from brf_hardware.fast import backend, native, plan
+from brf_hardware.fast import backend, native, widths
 from brf_hardware.fast.backend import FAST, FastBackend
 from brf_hardware.fast.running import space
 
@@ -51,7 +51,7 @@ def test_threads_must_be_positive():
 
 @needs_fast
 def test_a_rotation_that_is_not_exact_is_refused(monkeypatch):
-    monkeypatch.setattr(plan, "EXACT_BITS", 40)
+    monkeypatch.setattr(widths, "EXACT_BITS", 40)
     network = random_network()
     with pytest.raises(Unsupported, match=r"layer 'hidden', backend 'fast': .* bits, exact are 40; .* 'reference'"):
         FAST.run(network, messages_for(network, 3, 1))

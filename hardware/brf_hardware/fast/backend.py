@@ -20,6 +20,7 @@ class FastBackend:
     """Runs integer networks in native code; `threads` None takes every core that this process may use."""
 
     name = "fast"
+    slow = False
 
     def __init__(self, threads: int | None = None) -> None:
         if threads is not None and threads < 1:

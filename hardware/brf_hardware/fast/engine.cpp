@@ -1,16 +1,18 @@
 // The integer engine: samples over threads, one sample at a time, neurons in vectors, synapses by events.
 //
-// Every state is an integer held in a double; coefficients are the reals their integers stand for. plan.py proves that
-// each product and sum is an integer below 2**53 times a power of two, so every operation is exact in whatever order,
-// fused or not, and every build gives the same bits.
+// Every state is an integer, held in a 32-bit word where widths.py proves that all of a neuron's arithmetic fits one, else
+// in a double: coefficients are then the reals their integers stand for, and each product and sum is an integer below
+// 2**53 times a power of two. Either way every operation is exact in whatever order, fused or not, and every build gives
+// the same bits.
 #include "engine.hpp"
 
 #include <atomic>
-#include <exception>
+#include <deque>
 #include <memory>
 #include <new>
-#include <thread>
 
+#include "../../../brf_deploy/native/helper.hpp"
+#include "integrators.hpp"
 #include "resonators.hpp"
 
 namespace brf {
@@ -32,7 +34,7 @@ class Worker {
     Worker(const Network& network, const Run& run)
         : network_(network), run_(run), messages_(network.inputs), readout_(network) {
         for (int64_t k = 0; k < network.layer_count; ++k) {
-            layers_.push_back(std::make_unique<Resonators>(network.layers[k], network.limit));
+            layers_.push_back(resonators(network.layers[k], network.limit));
         }
     }
 
@@ -61,11 +63,8 @@ class Worker {
     void step_layer(size_t k, const Events& below, int64_t row, int64_t sample) {
         const LayerRecord& record = run_.layers[k];
         Counts* counts = record.counts == nullptr ? nullptr : record.counts + sample;
-        if (counts != nullptr) layers_[k]->count_operations(below, *counts);
-        layers_[k]->step(below);
-        if (counts != nullptr) {
-            layers_[k]->count_spikes(record.spike_counts + sample * network_.layers[k].neurons, *counts);
-        }
+        layers_[k]->step(below, counts);
+        if (counts != nullptr) layers_[k]->count_spikes(record.spike_counts + sample * network_.layers[k].neurons);
         layers_[k]->record(record, row);
     }
 
@@ -87,21 +86,18 @@ void run_all(const Network& network, const Run& run, int64_t threads, std::atomi
             exhausted = true;
         }
     };
-    const int64_t wanted = std::min(threads, run.samples) - 1;
-    std::vector<std::thread> others;
-    others.reserve(std::max<int64_t>(wanted, 0));
+    std::deque<Helper> helpers;  // joined before what they work on goes
     try {
-        for (int64_t i = 0; i < wanted; ++i) others.emplace_back(work);
-    } catch (const std::exception&) {
+        for (int64_t i = 1; i < std::min(threads, run.samples); ++i) helpers.emplace_back(work);
+    } catch (const std::system_error&) {
     }
     work();
-    for (std::thread& other : others) other.join();
 }
 
 }  // namespace
 }  // namespace brf
 
-int32_t brf_engine_version() { return 1; }
+int32_t brf_engine_version() { return 2; }
 
 int32_t brf_engine_run(const brf::Network* network, const brf::Run* run, int64_t threads) {
     std::atomic<bool> exhausted{false};

@@ -1,7 +1,8 @@
 // The C interface of the integer engine; native.py mirrors these structures field by field.
 //
 // All arrays are row-major and belong to the caller. Targets and neurons are padded with weights and coefficients of
-// zero to a multiple of 16: a padded neuron stays at zero and never fires. Outputs are not padded.
+// zero to a multiple of 16: a padded neuron stays at zero and never fires. Outputs are not padded. Every width in bytes
+// is what widths.py proves for the network.
 #pragma once
 #include <cstdint>
 
@@ -13,27 +14,34 @@
 
 namespace brf {
 
-// One set of synapses: x[target] = scale[target] * sum of weight[source][target] * message[source].
+// One set of synapses: drive[target] = scale[target] * sum of weight[source][target] * message[source].
 struct Synapses {
-    const void* weight;      // (sources, padded targets), of weight_bytes each; null where there are none
-    const double* scale;     // (padded targets): 2**shift
+    const void* weight;      // (sources, row) of weight_bytes each, as `paired` says; null where there are none
+    const void* scale;       // (padded targets) of drive_bytes each: 2**shift
     const int64_t* fan_out;  // (sources): weights that are not zero
-    int32_t targets;         // padded
+    int64_t targets;         // padded
+    int32_t row;             // weights from one source to the next
     int32_t weight_bytes;    // 1 or 2
     int32_t sum_bytes;       // 2, 4: integers that hold every partial sum; 8: double
     int32_t graded;          // whether messages can be other than 0 and 1
+    int32_t paired;          // whether weights lie as synapses.hpp says of pairs; one byte each, not graded, sums of 2 or 4
+    int32_t drive_bytes;     // 4: int32_t, 8: double; the same for all synapses of a layer
 };
 
 struct Layer {
     Synapses input, recurrent;
-    const double* keep;      // (padded neurons): 1 - d
-    const double* rotation;  // (padded neurons): w
-    double threshold;        // theta * 2**Fs
-    double spike;            // 2**Fs, what a spike adds to q
-    double decay;            // K * 2**-k
-    double gain;             // KC * 2**-sh, takes q to C in units of reset_unit
-    double reset_unit;       // 2**-fC
+    const void* keep;        // (padded neurons) of rotation_bytes each: 1 - d; in int32_t with f fraction bits
+    const void* rotation;    // (padded neurons), likewise: w
     int64_t neurons;
+    int64_t threshold;       // theta, with Fs fraction bits
+    int64_t decay;           // K
+    int64_t gain;            // KC
+    int32_t state_fraction;  // Fs
+    int32_t fraction;        // f, less the low bits that are zero in all coefficients
+    int32_t reset_fraction;  // fC
+    int32_t decay_exponent;  // k
+    int32_t gain_shift;      // sh
+    int32_t rotation_bytes;  // 4: states and products in int32_t, 8: in double
 };
 
 struct Network {
@@ -42,7 +50,7 @@ struct Network {
     int64_t inputs, outputs;
     Synapses readout;
     const double* alpha;  // (padded outputs): 1 - leak
-    double limit;         // largest magnitude of a state
+    int64_t limit;        // largest magnitude of a state
 };
 
 // Counts of one sample in one layer, or in the readout, which uses the first two.

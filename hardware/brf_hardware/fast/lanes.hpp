@@ -17,15 +17,13 @@ struct Lanes {
     static Lanes all(double each) { return {_mm512_set1_pd(each)}; }
     static Lanes load(const double* from) { return {_mm512_load_pd(from)}; }
     static Lanes load(const int32_t* from) { return {_mm512_cvtepi32_pd(_mm256_load_si256((const __m256i*)from))}; }
-    static Lanes load(const int16_t* from) {
-        return {_mm512_cvtepi32_pd(_mm256_cvtepi16_epi32(_mm_load_si128((const __m128i*)from)))};
-    }
     void store(double* to) const { _mm512_store_pd(to, value); }
 };
 
 inline Lanes operator+(Lanes a, Lanes b) { return {_mm512_add_pd(a.value, b.value)}; }
 inline Lanes operator*(Lanes a, Lanes b) { return {_mm512_mul_pd(a.value, b.value)}; }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return {_mm512_fmadd_pd(a.value, b.value, c.value)}; }
+inline Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) { return {_mm512_fmsub_pd(a.value, b.value, c.value)}; }
 inline Lanes subtract_product(Lanes c, Lanes a, Lanes b) { return {_mm512_fnmadd_pd(a.value, b.value, c.value)}; }
 inline Lanes floor(Lanes a) { return {_mm512_roundscale_pd(a.value, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
 inline Lanes toward_zero(Lanes a) { return {_mm512_roundscale_pd(a.value, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)}; }
@@ -48,15 +46,13 @@ struct Lanes {
     static Lanes all(double each) { return {_mm256_set1_pd(each)}; }
     static Lanes load(const double* from) { return {_mm256_load_pd(from)}; }
     static Lanes load(const int32_t* from) { return {_mm256_cvtepi32_pd(_mm_load_si128((const __m128i*)from))}; }
-    static Lanes load(const int16_t* from) {
-        return {_mm256_cvtepi32_pd(_mm_cvtepi16_epi32(_mm_loadl_epi64((const __m128i*)from)))};
-    }
     void store(double* to) const { _mm256_store_pd(to, value); }
 };
 
 inline Lanes operator+(Lanes a, Lanes b) { return {_mm256_add_pd(a.value, b.value)}; }
 inline Lanes operator*(Lanes a, Lanes b) { return {_mm256_mul_pd(a.value, b.value)}; }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return {_mm256_fmadd_pd(a.value, b.value, c.value)}; }
+inline Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) { return {_mm256_fmsub_pd(a.value, b.value, c.value)}; }
 inline Lanes subtract_product(Lanes c, Lanes a, Lanes b) { return {_mm256_fnmadd_pd(a.value, b.value, c.value)}; }
 inline Lanes floor(Lanes a) { return {_mm256_floor_pd(a.value)}; }
 inline Lanes toward_zero(Lanes a) { return {_mm256_round_pd(a.value, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)}; }
@@ -79,13 +75,13 @@ struct Lanes {
     static Lanes all(double each) { return {_mm_set1_pd(each)}; }
     static Lanes load(const double* from) { return {_mm_load_pd(from)}; }
     static Lanes load(const int32_t* from) { return {_mm_cvtepi32_pd(_mm_loadl_epi64((const __m128i*)from))}; }
-    static Lanes load(const int16_t* from) { return {_mm_set_pd(from[1], from[0])}; }
     void store(double* to) const { _mm_store_pd(to, value); }
 };
 
 inline Lanes operator+(Lanes a, Lanes b) { return {_mm_add_pd(a.value, b.value)}; }
 inline Lanes operator*(Lanes a, Lanes b) { return {_mm_mul_pd(a.value, b.value)}; }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return a * b + c; }
+inline Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) { return {_mm_sub_pd((a * b).value, c.value)}; }
 inline Lanes subtract_product(Lanes c, Lanes a, Lanes b) { return {_mm_sub_pd(c.value, (a * b).value)}; }
 inline Lanes floor(Lanes a) { return {_mm_floor_pd(a.value)}; }
 inline Lanes toward_zero(Lanes a) { return {_mm_round_pd(a.value, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)}; }
@@ -112,6 +108,7 @@ struct Lanes {
 inline Lanes operator+(Lanes a, Lanes b) { return {a.value + b.value}; }
 inline Lanes operator*(Lanes a, Lanes b) { return {a.value * b.value}; }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return a * b + c; }
+inline Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) { return {a.value * b.value - c.value}; }
 inline Lanes subtract_product(Lanes c, Lanes a, Lanes b) { return {c.value - a.value * b.value}; }
 inline Lanes floor(Lanes a) { return {std::floor(a.value)}; }
 inline Lanes toward_zero(Lanes a) { return {std::trunc(a.value)}; }

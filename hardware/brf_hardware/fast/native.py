@@ -11,7 +11,7 @@ import numpy.typing as npt
 from brf_deploy.errors import BackendFailure, InvalidInput
 from brf_deploy.native_library import load_native
 
-STEM, VERSION = Path(__file__).with_name("engine"), 1
+STEM, VERSION = Path(__file__).with_name("engine"), 2
 LEVEL = "BRF_CPU_LEVEL"  # environment variable: 2, 3 or 4 takes an x86-64 build below the best, to compare them
 
 Pointer = ctypes.c_void_p
@@ -24,10 +24,13 @@ class Synapses(ctypes.Structure):
         ("weight", Pointer),
         ("scale", Pointer),
         ("fan_out", Pointer),
-        ("targets", ctypes.c_int32),
+        ("targets", ctypes.c_int64),
+        ("row", ctypes.c_int32),
         ("weight_bytes", ctypes.c_int32),
         ("sum_bytes", ctypes.c_int32),
         ("graded", ctypes.c_int32),
+        ("paired", ctypes.c_int32),
+        ("drive_bytes", ctypes.c_int32),
     ]
 
 
@@ -39,12 +42,16 @@ class Layer(ctypes.Structure):
         ("recurrent", Synapses),
         ("keep", Pointer),
         ("rotation", Pointer),
-        ("threshold", ctypes.c_double),
-        ("spike", ctypes.c_double),
-        ("decay", ctypes.c_double),
-        ("gain", ctypes.c_double),
-        ("reset_unit", ctypes.c_double),
         ("neurons", ctypes.c_int64),
+        ("threshold", ctypes.c_int64),
+        ("decay", ctypes.c_int64),
+        ("gain", ctypes.c_int64),
+        ("state_fraction", ctypes.c_int32),
+        ("fraction", ctypes.c_int32),
+        ("reset_fraction", ctypes.c_int32),
+        ("decay_exponent", ctypes.c_int32),
+        ("gain_shift", ctypes.c_int32),
+        ("rotation_bytes", ctypes.c_int32),
     ]
 
 
@@ -58,7 +65,7 @@ class Network(ctypes.Structure):
         ("outputs", ctypes.c_int64),
         ("readout", Synapses),
         ("alpha", Pointer),
-        ("limit", ctypes.c_double),
+        ("limit", ctypes.c_int64),
     ]
 
 

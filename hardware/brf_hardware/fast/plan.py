@@ -1,4 +1,4 @@
-"""An integer network laid out for the engine: padded, transposed, and proved to be exact in the words it uses."""
+"""An integer network laid out for the engine: padded, transposed, and in the words that it proves exact."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy.certificate import largest_reset
-from brf_deploy.errors import Unsupported
-from brf_deploy.fixed_point import EXACT_BITS
 from brf_deploy.layers import Arithmetic, ResonatorLayer, Synapses
 from brf_deploy.network import IntegerNetwork
 from brf_hardware.fast import native
+from brf_hardware.fast.widths import common_zeros, drive_bytes, rotation_bytes, sum_bytes, weight_bytes
 
 # Neurons and targets are padded to this many: one vector of the narrowest loop.
 LANES = 16
+PAIRED = 2 * LANES  # the weights of as many targets lie together where they are paired
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +25,7 @@ class Plan:
 
 
 def make_plan(network: IntegerNetwork) -> Plan:
-    """Lay a network out; raises `Unsupported` where an intermediate could need more than 53 bits.
-
-    That happens to no certified network: the certificate keeps ``|A|`` and W below 2**f, and the network's own checks
-    bound everything else.
-    """
+    """Lay a network out; raises `Unsupported` where an intermediate could need more than 53 bits."""
     layout = _Layout()
     layers = [layout.layer(network, index) for index in range(len(network.layers))]
     readout = network.readout
@@ -39,42 +34,20 @@ def make_plan(network: IntegerNetwork) -> Plan:
         layer_count=len(layers),
         inputs=network.inputs,
         outputs=network.outputs,
-        readout=layout.synapses(readout.weight, readout.fraction, 1),
+        readout=layout.synapses(readout.weight, readout.fraction, 1, 8),
         alpha=layout.padded(1 - np.ldexp(readout.leak, -readout.leak_exponent)),
         limit=network.arithmetic.limit,
     )
     return Plan(structure, tuple(layout.arrays))
 
 
-def sum_bytes(synapses: Synapses, message: int) -> int:
-    """Bytes of the narrowest word that holds every partial sum of a row: 2 or 4 (integers), 8 (float64)."""
-    largest = int(np.abs(synapses.mantissa).sum(axis=1).max(initial=0)) * message
-    for width in (2, 4):
-        if largest < 1 << (8 * width - 1):
-            return width
-    return 8
-
-
-def weight_bytes(synapses: Synapses) -> int:
-    """1 where every weight fits a signed byte, else 2; no network has wider ones."""
-    mantissa = synapses.mantissa
-    return 1 if mantissa.min(initial=0) >= -128 and mantissa.max(initial=0) <= 127 else 2
-
-
-def check_rotation(layer: ResonatorLayer, arithmetic: Arithmetic) -> None:
-    """Refuse a layer of which ``|A u| + |W v|`` could reach 2**53; A is linear in C, so the ends of C decide."""
-    one = 1 << arithmetic.accumulator_fraction
-    rest = 1 - np.ldexp(layer.damping, -layer.damping_exponent)
-    reset = largest_reset(layer.refractory, layer.state_fraction, arithmetic) / one
-    rotation = np.abs(np.ldexp(layer.rotation, -layer.rotation_exponent))
-    reach = np.maximum(np.abs(rest), np.abs(rest - reset)) + rotation
-    largest = float(reach.max(initial=0.0)) * one * arithmetic.limit
-    if largest >= 1 << EXACT_BITS:
-        raise Unsupported(
-            f"layer '{layer.name}', backend 'fast': the rotation of neuron {int(reach.argmax())} can need "
-            f"{int(largest).bit_length()} bits, exact are {EXACT_BITS}; a certified network never does, so quantise it "
-            "inside the divergence boundary, or run it on backend 'reference'"
-        )
+def largest_drive(network: IntegerNetwork, index: int) -> int:
+    """Largest magnitude that all synapses of a layer deliver together to a neuron, in units of its state."""
+    layer, message = network.layers[index], network.largest_message(index)
+    drive = layer.input.largest_sum(network.input_fraction(index), message)
+    if layer.recurrent is not None:
+        drive += layer.recurrent.largest_sum(layer.state_fraction, 1)
+    return drive
 
 
 class _Layout:
@@ -85,43 +58,86 @@ class _Layout:
 
     def layer(self, network: IntegerNetwork, index: int) -> native.Layer:
         layer, arithmetic = network.layers[index], network.arithmetic
-        check_rotation(layer, arithmetic)
-        refractory = layer.refractory
-        gain_shift = refractory.gain_shift(layer.state_fraction, arithmetic.reset_fraction)
+        refractory, drive = layer.refractory, largest_drive(network, index)
+        width = rotation_bytes(layer, arithmetic, drive)
         recurrent = native.Synapses()
         if layer.recurrent is not None:
-            recurrent = self.synapses(layer.recurrent, layer.state_fraction, 1)
+            recurrent = self.synapses(layer.recurrent, layer.state_fraction, 1, drive_bytes(drive))
+        keep, rotation = _coefficients(layer, arithmetic, width)
         return native.Layer(
-            input=self.synapses(layer.input, network.input_fraction(index), network.largest_message(index)),
+            input=self.synapses(
+                layer.input, network.input_fraction(index), network.largest_message(index), drive_bytes(drive)
+            ),
             recurrent=recurrent,
-            keep=self.padded(1 - np.ldexp(layer.damping, -layer.damping_exponent)),
-            rotation=self.padded(np.ldexp(layer.rotation, -layer.rotation_exponent)),
-            threshold=layer.threshold,
-            spike=2.0**layer.state_fraction,
-            decay=refractory.decay * 2.0**-refractory.decay_exponent,
-            gain=refractory.gain * 2.0**-gain_shift,
-            reset_unit=2.0**-arithmetic.reset_fraction,
+            keep=self.padded(keep, _word(width)),
+            rotation=self.padded(rotation, _word(width)),
             neurons=layer.count,
+            threshold=layer.threshold,
+            decay=refractory.decay,
+            gain=refractory.gain,
+            state_fraction=layer.state_fraction,
+            fraction=arithmetic.accumulator_fraction - common_zeros(layer, arithmetic),
+            reset_fraction=arithmetic.reset_fraction,
+            decay_exponent=refractory.decay_exponent,
+            gain_shift=refractory.gain_shift(layer.state_fraction, arithmetic.reset_fraction),
+            rotation_bytes=width,
         )
 
-    def synapses(self, synapses: Synapses, fraction: int, message: int) -> native.Synapses:
-        width = weight_bytes(synapses)
+    def synapses(self, synapses: Synapses, fraction: int, message: int, drive: int) -> native.Synapses:
+        width, total = weight_bytes(synapses), sum_bytes(synapses, message)
         fan_out = np.count_nonzero(synapses.mantissa, axis=0).astype(np.int64)
         self.arrays.append(fan_out)
+        pairs = width == 1 and total < 8 and message == 1
+        rows = _paired(synapses.mantissa.T) if pairs else synapses.mantissa.T
         return native.Synapses(
-            weight=self.padded(synapses.mantissa.T, f"i{width}"),
-            scale=self.padded(np.ldexp(1.0, synapses.shift(fraction))),
+            weight=self.padded(rows, "u1" if pairs else f"i{width}"),
+            scale=self.padded(_scale(synapses, fraction), _word(drive)),
             fan_out=native.address(fan_out),
-            targets=-(-synapses.targets // LANES) * LANES,
+            targets=_whole(synapses.targets, LANES),
+            row=_whole(synapses.targets, PAIRED if pairs else LANES),
             weight_bytes=width,
-            sum_bytes=sum_bytes(synapses, message),
+            sum_bytes=total,
             graded=message > 1,
+            paired=pairs,
+            drive_bytes=drive,
         )
 
     def padded(self, values: npt.NDArray[Any], dtype: str = "f8") -> int:
         """Keep `values` with a last axis of whole vectors; returns where they lie."""
         *rows, count = values.shape
-        array = native.aligned((*rows, -(-count // LANES) * LANES), dtype)
+        array = native.aligned((*rows, _whole(count, LANES)), dtype)
         array[..., :count] = values
         self.arrays.append(array)
         return native.address(array)
+
+
+def _whole(count: int, group: int) -> int:
+    return -(-count // group) * group
+
+
+def _word(width: int) -> str:
+    return "i4" if width == 4 else "f8"
+
+
+def _coefficients(layer: ResonatorLayer, arithmetic: Arithmetic, width: int) -> tuple[npt.NDArray[Any], ...]:
+    """``1 - d`` and w: reals where states are float64, else integers without the zeros that they have in common."""
+    fraction = arithmetic.accumulator_fraction
+    damping, rotation = layer.coefficients(arithmetic)
+    integers = ((1 << fraction) - damping, rotation)
+    if width == 4:
+        return tuple(each >> common_zeros(layer, arithmetic) for each in integers)
+    return tuple(np.ldexp(each, -fraction) for each in integers)
+
+
+def _scale(synapses: Synapses, fraction: int) -> npt.NDArray[np.float64]:
+    """2**shift of each target; 0 where it has no weights, since then no bound on its sums holds the shift down."""
+    return np.ldexp(synapses.mantissa.any(axis=1).astype(np.float64), synapses.shift(fraction))
+
+
+def _paired(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Weights (sources, targets) as synapses.hpp wants pairs: of 32 targets, i beside 16 + i, plus 128."""
+    sources, targets = rows.shape
+    blocks = _whole(targets, PAIRED) // PAIRED
+    biased = np.full((sources, blocks * PAIRED), 128, np.uint8)
+    biased[:, :targets] = rows + 128
+    return biased.reshape(sources, blocks, 2, LANES).swapaxes(2, 3).reshape(sources, blocks * PAIRED)

@@ -132,9 +132,9 @@ def _addresses(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, int]:
 
 
 def space(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Zeros; raises `Unsupported` where they do not fit into memory."""
+    """Room for what the engine writes whole; raises `Unsupported` where there is not so much memory."""
     try:
-        return np.zeros(shape, dtype)
+        return np.empty(shape, dtype)
     except MemoryError:
         size = float(np.prod(shape, dtype=np.float64)) * dtype.itemsize / 2**30
         raise Unsupported(
