@@ -1,6 +1,8 @@
 # make demo   train -> quantise -> NIR -> Lava -> proof -> report, on data that comes with scikit-learn
 # make test   the whole test suite
 # Both need only Python 3.11-3.13 and make; the first run installs everything into .venv.
+# make tools  programs that some backends and tests run; as root, on Debian and its kin
+# make benchmarks  every measurement, on a quiet machine; DATA=DIR names the data directory
 
 PYTHON ?= python3
 VENV   := .venv
@@ -9,7 +11,10 @@ STAMP  := $(VENV)/.installed
 # A change of the native sources installs again, which compiles them.
 NATIVE := hatch_build.py $(wildcard brf_deploy/native/* training/brf_training/kernels/*.[ch]pp hardware/brf_hardware/fast/*.[ch]*)
 
-.PHONY: demo test quick lint types imports check install clean
+# The C and Verilog backends, and the instruction counter of the benchmarks.
+TOOLS  := clang g++ gcc-arm-none-eabi iverilog libnewlib-arm-none-eabi qemu-system-arm valgrind verilator yosys
+
+.PHONY: demo test quick lint types imports check install tools benchmarks clean
 
 demo: $(STAMP)
 	$(BIN)/brf-deploy demo --out demo
@@ -34,13 +39,23 @@ check: lint types imports test
 
 install: $(STAMP)
 
-# lava-nc 0.10.0 is archived and declares Python < 3.11; it works on 3.11-3.13 with the two shims in
-# brf_hardware/lava/shims.py, hence the separate line.
+# lava-nc 0.10.0 and lava-dl 0.6.0 are archived and declare Python < 3.11; they work on 3.11-3.13 with the shims in
+# brf_hardware/lava/shims.py and brf_export/netx/loader/shims.py, hence the separate line.
 $(STAMP): pyproject.toml constraints.txt $(NATIVE)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,nir,lava,onnx,report,test]"
-	$(BIN)/python -m pip install --quiet --no-deps --ignore-requires-python lava-nc==0.10.0
+	$(BIN)/python -m pip install --quiet --no-deps --ignore-requires-python lava-nc==0.10.0 lava-dl==0.6.0
 	touch $(STAMP)
+
+tools:
+	apt-get install --yes --quiet --no-install-recommends $(TOOLS)
+
+benchmarks: $(STAMP)
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA)
+	$(BIN)/python benchmarks/training_scaling.py
+	$(BIN)/python benchmarks/learning_curve.py --data $(DATA)
+	$(BIN)/python benchmarks/integer_speed.py --data $(DATA)
+	$(BIN)/python benchmarks/instruction_counts.py
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

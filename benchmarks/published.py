@@ -12,6 +12,7 @@ from brf_deploy.backend import choose_backends
 from brf_deploy.data_directory import require_file
 from brf_deploy.evaluation import evaluate_float, first_samples
 from brf_deploy.float_network import FloatNetwork
+from brf_deploy.network import IntegerNetwork
 from brf_deploy.options import data_option
 from brf_deploy.output import console, write_json
 from brf_deploy.progress import spinner
@@ -58,13 +59,18 @@ def measure_float(checkpoint: str, neuron: str, task: str, count: int | None, da
     return FloatRow(checkpoint, result.samples, result.accuracy, result.total_spikes)
 
 
-def measure_deployed(checkpoint: str, task: str, count: int | None, data: Path) -> Verification:
-    """Quantised with the defaults and verified on every backend that is present."""
+def deployed(checkpoint: str, task: str, data: Path) -> IntegerNetwork:
+    """A published checkpoint, quantised with the defaults."""
     model, which = read(checkpoint, "brf", task, data), load_task(task)
     ranges = measure_ranges(model, which.load("train", data).take(slice(CALIBRATION_SAMPLES)).messages)
-    network = quantize(model, QuantizationConfig(), ranges)
+    return quantize(model, QuantizationConfig(), ranges)
+
+
+def measure_deployed(checkpoint: str, task: str, count: int | None, data: Path) -> Verification:
+    """Verified on every backend that is present."""
+    model, which = read(checkpoint, "brf", task, data), load_task(task)
     samples = first_samples(which.load("test", data), count)
-    return verify(Subject(model, network, which), samples, *choose_backends("all"))
+    return verify(Subject(model, deployed(checkpoint, task, data), which), samples, *choose_backends("all"))
 
 
 def as_markdown(floats: list[FloatRow], deployed: dict[str, Verification]) -> str:

@@ -26,6 +26,7 @@ class Backend(Protocol):
     """Runs an integer network bit for bit as `brf_deploy.reference` does."""
 
     name: str
+    slow: bool  # seconds a sample, so that `verify` runs it only when it is asked for
 
     def availability(self) -> Availability:
         """Whether this backend can run here, without importing anything heavy."""
@@ -69,8 +70,11 @@ def require_present(backend: Backend) -> None:
 
 
 def choose_backends(wanted: str) -> tuple[dict[str, Backend], dict[str, str]]:
-    """Backends by name, and for absent ones why: ``"all"`` takes what is present, a list must be present whole."""
-    if wanted != "all":
+    """Backends by name, and for absent ones why.
+
+    ``"all"`` takes what is present, ``"quick"`` that without the slow ones; a list of names must be present whole.
+    """
+    if wanted not in ("all", "quick"):
         return {name: load_backend(name) for name in wanted.split(",")}, {}
     present: dict[str, Backend] = {}
     absent: dict[str, str] = {}
@@ -80,7 +84,7 @@ def choose_backends(wanted: str) -> tuple[dict[str, Backend], dict[str, str]]:
         except Unavailable as error:
             absent[name] = str(error)
     present.pop("reference", None)  # the one that all others are compared with
-    return present, absent
+    return {name: backend for name, backend in present.items() if wanted == "all" or not backend.slow}, absent
 
 
 def _preferred() -> Backend:

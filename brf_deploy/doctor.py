@@ -26,7 +26,7 @@ from brf_deploy.output import console, write_json
 from brf_deploy.registry import EXTRA_OF_MODULE, how_to_install, load_entry, names
 
 DISTRIBUTION_OF_MODULE = {"sklearn": "scikit-learn", "lava": "lava-nc"}
-TOOLS = ("gcc", "make")
+TOOLS = ("gcc", "make", "yosys")
 # Run in a process of its own: the ground never imports torch, and a broken installation cannot take this one down.
 ASK_TORCH = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
 PATIENCE = 60  # seconds; a cold import of torch takes up to ten

@@ -65,6 +65,7 @@ class Reference:
     """Runs any integer network with numpy; every other backend must equal it on every bit."""
 
     name = "reference"
+    slow = False
 
     def availability(self) -> Availability:
         """Always there: numpy is all it needs."""

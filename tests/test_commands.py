@@ -128,7 +128,7 @@ def test_verify_fails_when_the_network_is_another_one(digits, tmp_path):
 
 def test_verify_refuses_what_it_cannot_compare(digits):
     files = (digits / "model.safetensors", digits / "net.nir")
-    assert "backend 'quantum' is unknown; there are: fast, lava" in run(
+    assert "backend 'quantum' is unknown; there are: c, c-qemu, fast" in run(
         "verify", *files, "--backends", "quantum", status=2
     )
     assert "MODEL and NET are needed" in run("verify", files[0], status=2)

@@ -71,7 +71,7 @@ def test_every_section_is_there(tmp_path):
     assert sections["backend"]["reference"]["present"]
     assert set(sections["native"]) == set(names(NATIVE))
     assert set(sections["data"]) == {entry.name for entry in DATASETS}
-    assert sections["tool"] == {name: {"present": True, "detail": f"{name} 1.0"} for name in ("gcc", "make")}
+    assert sections["tool"] == {name: {"present": True, "detail": f"{name} 1.0"} for name in ("gcc", "make", "yosys")}
 
 
 @pytest.mark.usefixtures("quick")

@@ -40,6 +40,7 @@ class TorchBackend:
     """
 
     name = "torch"
+    slow = False
 
     def __init__(self, device: str | None = None, chunk_bytes: int = CHUNK_BYTES) -> None:
         self.device, self.chunk_bytes = device, chunk_bytes

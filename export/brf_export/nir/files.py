@@ -6,11 +6,11 @@ from pathlib import Path
 import nir
 
 from brf_deploy.errors import Unsupported
+from brf_deploy.exporter import require_certified
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.network_file import require_file_at
 from brf_deploy.whole_file import write_whole
-from brf_export.gate import require_certified
 from brf_export.nir import float_graph as floats
 from brf_export.nir import integer_graph as integers
 from brf_export.nir.chain import Chain

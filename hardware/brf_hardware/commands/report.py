@@ -26,7 +26,7 @@ Examples:
     metavar="MODEL",
     help="The float network NET was quantised from; the page then holds the equivalence and what was lost.",
 )
-@click.option("--backends", default="all", show_default=True, metavar="A,B", help="Compared when MODEL is given.")
+@click.option("--backends", default="quick", show_default=True, metavar="A,B", help="Compared when MODEL is given.")
 @samples_option
 @click.option(
     "--raster", default=0, show_default=True, type=click.IntRange(min=0), help="Sample whose raster is drawn."

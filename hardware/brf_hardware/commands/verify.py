@@ -31,7 +31,11 @@ Exit status: 0 when every hard gate holds, 1 when one does not, 2 on bad input.
 @click.option("--task", metavar="NAME", help="Task: digits, ecg, smnist, psmnist.  [default: the network's]")
 @samples_option
 @click.option(
-    "--backends", default="all", show_default=True, metavar="A,B", help="Backends to compare; all: present ones."
+    "--backends",
+    default="quick",
+    show_default=True,
+    metavar="A,B",
+    help="Compared with the reference: names, 'all' present ones, or 'quick': those without seconds a sample.",
 )
 @click.option(
     "--jitter-runs", default=5, show_default=True, type=click.IntRange(min=0), help="Float runs for the noise floor."

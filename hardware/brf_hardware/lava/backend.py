@@ -28,6 +28,8 @@ CHUNK_BYTES = 1 << 30  # for one interpreter; what it recorded exists up to thre
 class LavaBackend:
     """Runs integer networks in Lava's fixed-point models; without `limits`, under those of the environment."""
 
+    slow = False
+
     def __init__(self, name: str, job: str, limits: Limits | None = None) -> None:
         self.name, self.job, self.limits = name, job, limits
 

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy.float_network import FloatNetwork
-from brf_deploy.network import IntegerNetwork
-from brf_deploy.trace import LayerTrace, Record, Trace
+from brf_hardware.lava.parts import FIXED, NetworkParts
 
 Shared = npt.NDArray[Any]
 STATE_NAMES = ("u", "v", "q")
@@ -24,7 +22,7 @@ def shared_array(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Shared:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Spikes and states of every layer and the readout, at the steps of the reference.
+    """Spikes and states of every layer and the readout, at the steps of the network without Lava's delays.
 
     spikes: per layer (time, batch, neurons). states: per layer u, v, q as (3, time, batch, neurons), or none.
     readout (time, batch, outputs).
@@ -35,23 +33,24 @@ class Recording:
     readout: Shared
 
     @classmethod
-    def empty(cls, network: IntegerNetwork | FloatNetwork, steps: int, batch: int, record: Record) -> "Recording":
-        """Room for a run of `steps` over `batch` samples; 32 bits hold every integer state."""
-        number: npt.DTypeLike = np.int32
-        if isinstance(network, IntegerNetwork):
-            widths = [layer.count for layer in network.layers]
-        else:
-            number, widths = np.float64, [layer.neurons.count for layer in network.layers]
-        shapes = [(steps, batch, width) for width in widths]
+    def empty(cls, parts: NetworkParts, *, states: bool) -> "Recording":
+        """Room for a run of the messages of `parts`; 32 bits hold every integer state."""
+        number: npt.DTypeLike = np.int32 if parts.tag == FIXED else np.float64
+        steps, batch, _ = parts.messages.shape
+        shapes = [(steps, batch, layer.resonator.count) for layer in parts.layers]
         return cls(
             spikes=tuple(shared_array(shape, bool) for shape in shapes),
-            states=tuple(shared_array((3, *shape), number) for shape in shapes if record is Record.STATES),
-            readout=shared_array((steps, batch, network.outputs), number),
+            states=tuple(shared_array((3, *shape), number) for shape in shapes if states),
+            readout=shared_array((steps, batch, parts.integrator.count), number),
         )
 
-    def trace(self) -> Trace:
-        """What has been recorded, without a copy."""
-        layers = [LayerTrace(spikes) for spikes in self.spikes]
-        for index, states in enumerate(self.states):
-            layers[index] = LayerTrace(self.spikes[index], dict(zip(STATE_NAMES, states, strict=True)))
-        return Trace(tuple(layers), self.readout)
+    def fields(self) -> dict[str, Shared]:
+        """What has been recorded, without a copy: ``layer0.spikes``, ``layer0.u``, ..., ``readout``."""
+        named: dict[str, Shared] = {}
+        for index, spikes in enumerate(self.spikes):
+            named[f"layer{index}.spikes"] = spikes
+            if self.states:
+                names = (f"layer{index}.{name}" for name in STATE_NAMES)
+                named.update(zip(names, self.states[index], strict=True))
+        named["readout"] = self.readout
+        return named

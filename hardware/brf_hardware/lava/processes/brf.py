@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy.arrays import Ints
-from brf_hardware.lava.dynamics import Real, Resonator
+from brf_hardware.lava.dynamics import Ints, Real, Resonator
 from brf_hardware.lava.vendor import (
     CPU,
     AbstractProcess,

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy.arrays import Ints
-from brf_hardware.lava.dynamics import Integrator, Real
+from brf_hardware.lava.dynamics import Integrator, Ints, Real
 from brf_hardware.lava.vendor import (
     CPU,
     AbstractProcess,
