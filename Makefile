@@ -55,6 +55,8 @@ benchmarks: $(STAMP)
 	$(BIN)/python benchmarks/training_scaling.py
 	$(BIN)/python benchmarks/learning_curve.py --data $(DATA)
 	$(BIN)/python benchmarks/integer_speed.py --data $(DATA)
+	$(BIN)/python benchmarks/backend_speed.py --data $(DATA)
+	$(BIN)/python benchmarks/equality.py --data $(DATA)
 	$(BIN)/python benchmarks/instruction_counts.py
 
 clean:

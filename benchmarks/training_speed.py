@@ -44,6 +44,9 @@ TARGETS = {
     "train": {"eager": {"ecg": 120, "shd": 24, "smnist": 12}, "script": {"ecg": 70, "shd": 16, "smnist": 10}},
     "infer_batch_1": {"script": {"ecg": 500, "shd": 40, "smnist": 130}},
 }
+# A variant's turn in a round, seconds, and the most runs in it: a run of a few milliseconds would otherwise suffer from
+# threads that the variant before left spinning.
+TURN, MOST_REPEATS = 0.3, 25
 Run = Callable[[Tensor | Events, Tensor], Tensor]
 
 
@@ -115,14 +118,15 @@ def measure(workload: Workload, rounds: int, clock: Callable[[], float]) -> dict
     table = {name: tasks(workload, name, run) for name, run in runs(workload, names).items()}
     seconds: dict[str, dict[str, list[float]]] = {what: {name: [] for name in names} for what in MEASURES}
     for what in MEASURES:
+        repeats = {}
         for name in names:
-            for _ in range(2 if name == "script" else 1):  # TorchScript optimises on its second run
-                table[name][what]()
+            for _ in range(2):  # TorchScript optimises on its second run
+                once = timed(name, table[name][what], clock)
+            repeats[name] = max(1, min(MOST_REPEATS, round(TURN / once)))
         for _ in range(rounds):
             for name in names:
-                few = name in REFERENCES or what == "train"
-                fastest_of = 1 if few else 5  # a millisecond is not a measurement: the median of a few
-                seconds[what][name].append(median(timed(name, table[name][what], clock) for _ in range(fastest_of)))
+                times = [timed(name, table[name][what], clock) for _ in range(repeats[name])]
+                seconds[what][name].append(median(times))
     return seconds
 
 
