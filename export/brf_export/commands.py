@@ -45,6 +45,6 @@ def export_command(network_file: Path, to: str, out: Path, force: bool, json_fil
     if out.is_dir():
         for name, size in sizes.items():
             show.print(f"  {size:>10,} bytes  {name}")
-    show.print(f"wrote {out} ({sum(sizes.values()):,} bytes)", *export.hints, sep="\n")
+    show.print(f"wrote {out} ({sum(sizes.values()):,} bytes)", *export.hints, sep="\n", soft_wrap=True)  # to be copied
     if json_file is not None:
         write_json(json_file, {"out": out, "format": to, "files": sizes, "facts": export.facts})
