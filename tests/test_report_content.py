@@ -12,12 +12,14 @@ from reports import PROVENANCE, bare_report, samples_for, task_for, whole_report
 
 from brf_deploy import evaluation
 from brf_deploy.errors import InvalidInput, Unsupported
+from brf_deploy.network import UncertifiedNetwork
 from brf_deploy.quantization import QuantizationConfig, Scheme, measure_ranges, quantization_loss, quantize_unsafe
 from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Decision
 from brf_hardware.report import build_report, installed_versions
 from brf_hardware.report.boundary import CONTRAST_BITS, outside
 from brf_hardware.report.footprint import footprint, in_bytes
+from brf_hardware.report.hardware_cost import hardware_cost
 from brf_hardware.report.state_range import measure
 
 NETWORK = random_network(seed=4, neurons=(7, 5))
@@ -213,3 +215,24 @@ def test_versions_name_what_computed():
     found = installed_versions()
     assert list(found) == ["Python", "brf-deploy", "numpy", "matplotlib", "jinja2"]
     assert found["numpy"] == np.__version__
+
+
+def test_hardware_names_what_the_exports_need():
+    cost = hardware_cost(random_network(neurons=(5,)), synthesis=False)
+    assert cost.c["RAM (bytes of a state)"] > 0
+    assert cost.verilog["multipliers"] == 1
+    assert cost.synthesis is None
+
+
+@pytest.mark.needs("yosys")
+def test_hardware_counts_cells_on_request():
+    cost = hardware_cost(random_network(neurons=(3,)), synthesis=True)
+    assert min(cost.synthesis.luts, cost.synthesis.flip_flops, cost.synthesis.memory_bits) > 0
+
+
+def test_hardware_says_why_there_is_none(monkeypatch):
+    network = random_network(neurons=(5,))
+    parts = (network.task, network.encoding, network.arithmetic, network.layers, network.readout)
+    assert "is a baseline" in hardware_cost(UncertifiedNetwork(*parts), synthesis=False).c
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    assert "apt install yosys" in hardware_cost(network, synthesis=True).synthesis

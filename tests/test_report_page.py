@@ -31,7 +31,8 @@ from brf_hardware.report.sections.equivalence import backends
 from brf_hardware.report.summary import summarise
 
 ANCHORS = [
-    "network", "spikes", "sample", "states", "poles", "loss", "equivalence", "backends", "operations", "origin",
+    "network", "spikes", "sample", "states", "poles", "loss", "equivalence", "backends", "operations", "hardware",
+    "origin",
 ]  # fmt: skip
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 MOST_BYTES = 3_000_000

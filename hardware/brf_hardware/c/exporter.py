@@ -34,7 +34,7 @@ class CExporter:
 
     name = "c"
     description = "C99 for microcontrollers and hosts: constant tables, integers only, no heap; an Arduino library"
-    suffix = None
+    suffix: str | None = None
 
     def availability(self) -> Availability:
         """Whether jinja2 is installed, found without importing it."""

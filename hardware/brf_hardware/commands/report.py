@@ -31,6 +31,7 @@ Examples:
 @click.option(
     "--raster", default=0, show_default=True, type=click.IntRange(min=0), help="Sample whose raster is drawn."
 )
+@click.option("--synthesis", is_flag=True, help="Count the cells of the Verilog export with yosys; up to minutes.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE.html")
 @data_option
 def report_command(
@@ -40,13 +41,14 @@ def report_command(
     backends: str,
     samples: int | None,
     raster: int,
+    synthesis: bool,
     out: Path,
     data: Path | None,
 ) -> None:
     """Write one HTML page about the network NET.
 
-    What it is, spikes and rasters, state ranges, poles and the divergence boundary, equivalence, operation counts.
-    The page needs nothing else: no network, no script.
+    What it is, spikes and rasters, state ranges, poles and the divergence boundary, equivalence, operation counts, and
+    what it takes as C and as hardware. The page needs nothing else: no network, no script.
     """
     from brf_deploy.backend import choose_backends
     from brf_deploy.evaluation import load_test
@@ -61,7 +63,7 @@ def report_command(
         if model is None:
             network = load_network(net)
             which, test = load_test(network, task, samples, data)
-            content = build_report(network, which, test, provenance, shown=raster)
+            content = build_report(network, which, test, provenance, shown=raster, synthesis=synthesis)
         else:
             subject, test = load_subject(model, net, task, samples, data)
             verification = verify(subject, test, *choose_backends(backends), tell=tell)
@@ -73,6 +75,7 @@ def report_command(
                 model=subject.model,
                 verification=verification,
                 shown=raster,
+                synthesis=synthesis,
             )
         tell("drawing")
         write_report(content, out)

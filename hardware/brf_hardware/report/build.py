@@ -19,6 +19,7 @@ from brf_deploy.trace import Record, Trace
 from brf_hardware.equivalence import Verification
 from brf_hardware.report.boundary import layer_poles
 from brf_hardware.report.content import Provenance, ReportContent, SampleRun
+from brf_hardware.report.hardware_cost import hardware_cost
 from brf_hardware.report.state_range import Ranges, add_ranges, state_ranges
 
 # Spikes and the three states of a neuron, for the size of a chunk.
@@ -34,12 +35,14 @@ def build_report(
     model: FloatNetwork | None = None,
     verification: Verification | None = None,
     shown: int = 0,
+    synthesis: bool = False,
     done: Callable[[int], None] = lambda _: None,
 ) -> ReportContent:
     """Run the network over the samples and gather a report.
 
     model: what the network was quantised from. verification: of both, on the same task. shown: the sample whose
-    raster is drawn. done: hears how many samples each chunk finished. Raises `InvalidInput` where they do not fit.
+    raster is drawn. synthesis: whether yosys counts cells. done: hears how many samples each chunk finished. Raises
+    `InvalidInput` where they do not fit.
     """
     check_task(network, task)
     sources: tuple[FloatLayer | None, ...] = (None,) * len(network.layers)
@@ -70,6 +73,7 @@ def build_report(
         ),
         losses=() if model is None else quantization_loss(model, network),
         verification=verification,
+        hardware=hardware_cost(network, synthesis),
         provenance=provenance,
     )
 

@@ -13,6 +13,7 @@ from brf_deploy.quantization.loss import LayerLoss
 from brf_deploy.task import Decision, Task
 from brf_hardware.equivalence import Verification
 from brf_hardware.report.boundary import LayerPoles
+from brf_hardware.report.hardware_cost import HardwareCost
 from brf_hardware.report.state_range import Ranges
 
 
@@ -61,6 +62,7 @@ class ReportContent:
     poles: tuple[LayerPoles, ...]
     losses: tuple[LayerLoss, ...]
     verification: Verification | None
+    hardware: HardwareCost
     provenance: Provenance
 
     @property

@@ -29,7 +29,7 @@ class VerilogExporter:
 
     name = "verilog"
     description = "synthesizable SystemVerilog: one event-driven core with one multiplier, memories, test bench"
-    suffix = None
+    suffix: str | None = None
 
     def availability(self) -> Availability:
         """Whether jinja2 is installed, found without importing it."""

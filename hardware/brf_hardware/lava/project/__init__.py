@@ -31,7 +31,7 @@ class LavaProjectExporter:
 
     name = "lava"
     description = "stand-alone Lava project: processes, models, weights and a script that runs them"
-    suffix = None
+    suffix: str | None = None
 
     def availability(self) -> Availability:
         """Always there: the project needs Lava, writing it does not."""

@@ -6,6 +6,7 @@ from brf_hardware.report.content import ReportContent
 from brf_hardware.report.layout import Section
 from brf_hardware.report.sections.activity import sample, spikes, states
 from brf_hardware.report.sections.equivalence import backends, equivalence
+from brf_hardware.report.sections.hardware import hardware
 from brf_hardware.report.sections.network import network
 from brf_hardware.report.sections.operations import operations
 from brf_hardware.report.sections.origin import origin
@@ -21,5 +22,6 @@ SECTIONS: tuple[Callable[[ReportContent], Section], ...] = (
     equivalence,
     backends,
     operations,
+    hardware,
     origin,
 )

@@ -22,6 +22,7 @@ def _methods(content: ReportContent) -> Table:
         ),
         ("pole radii, violations", "the certificate in exact integers, at rest and at the largest refractory damping"),
         ("bytes", "word widths times the number of weights, coefficients and states"),
+        ("C, Verilog", "sizes of the exported tables and states; cycles by the core's formula; cells counted by yosys"),
     ]
     if content.losses:
         rows.append(("quantisation loss", "deployed integers against the trained model in float64"))
