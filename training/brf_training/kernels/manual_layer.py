@@ -8,7 +8,7 @@ from torch import Tensor
 from brf_training.kernels.loop import start_of
 from brf_training.kernels.problem import Kind, LayerOutcome, LayerTensors, Problem
 from brf_training.kernels.processor import threads_for
-from brf_training.kernels.received import Rows, add_gradient, rows, weigh
+from brf_training.kernels.received import Rows, add_gradient, rows, spike_rows, weigh
 from brf_training.neurons.memory import AdjointMemory, Past, StepMemory
 from brf_training.surrogate import double_gaussian
 
@@ -127,7 +127,8 @@ class LayerBackward:
         drive = rows(chunk.drive[:count])
         weigh(below, layer.input_weight, out=drive)
         if layer.recurrent_weight is not None:
-            drive.addmm_(rows(chunk.spikes[:count]), layer.recurrent_weight.T)
+            self.before = spike_rows(chunk.spikes[:count], self.spikes[start:stop])
+            weigh(self.before, layer.recurrent_weight, out=drive, onto=True)
         chunk.advance(count, None)
         slope = distance = chunk.distance[:count]
         double_gaussian(distance, out=slope, scratch=self.g_spikes[:count])
@@ -147,7 +148,7 @@ class LayerBackward:
         g_x = rows(self.g_x[:count])
         add_gradient(self.g_input_weight, g_x, below)
         if self.g_recurrent_weight is not None:
-            self.g_recurrent_weight.addmm_(g_x.T, rows(chunk.spikes[:count]))
+            add_gradient(self.g_recurrent_weight, g_x, self.before)
         return g_x
 
     def add_upstream(self, start: int, stop: int) -> None:

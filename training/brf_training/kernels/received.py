@@ -7,14 +7,20 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from brf_training.kernels.events import Events
+from brf_training.kernels.processor import GRAIN
+
+SPARSE = 0.1  # share of spikes up to which adding rows is faster than a dense product on a processor
 
 
 class EventRows(NamedTuple):
-    """Rows of events, of which row r holds ``begin[r] .. begin[r + 1]``; begin (rows + 1) and channels are int32."""
+    """Rows of events: row r holds ``begin[r] .. begin[r + 1]``. begin (rows + 1), channels: int32. values: None for 1.
+
+    Channels without events take no part in products, unless a NaN or an infinity there makes the dense product NaN.
+    """
 
     begin: Tensor
     channels: Tensor
-    values: Tensor
+    values: Tensor | None
     inputs: int
 
     @classmethod
@@ -25,25 +31,36 @@ class EventRows(NamedTuple):
         local = (begin - first).to(torch.int32)
         return cls(local, events.channels[first:last], events.values[first:last], events.inputs)
 
+    @classmethod
+    def of_spikes(cls, spikes: Tensor) -> Self:
+        """Those of rows of 0 and 1."""
+        row, channel = spikes.nonzero().T.to(torch.int32).contiguous()
+        return cls(_begins(row, len(spikes)), channel, None, spikes.shape[1])
+
     def product(self, matrix: Tensor) -> Tensor:
-        """``rows @ matrix`` (rows, width) for a matrix (inputs, width); channels without events take no part."""
+        """``rows @ matrix`` (rows, width) for a matrix (inputs, width)."""
         return _sums(matrix, self.channels, self.begin, self.values)
 
     def transposed_product(self, matrix: Tensor) -> Tensor:
         """``rows.T @ matrix`` (inputs, width) for a matrix (rows, width)."""
         channels, order = torch.sort(self.channels, stable=True)
         row = torch.repeat_interleave(self.begin.diff(), output_size=len(channels)).to(torch.int32)
-        every = torch.arange(self.inputs + 1, dtype=torch.int32, device=channels.device)
-        begin = torch.searchsorted(channels, every, out_int32=True)
-        return _sums(matrix, row[order], begin, self.values[order])
+        values = None if self.values is None else self.values[order]
+        return _sums(matrix, row[order], _begins(channels, self.inputs), values)
 
 
-def _sums(matrix: Tensor, chosen: Tensor, begin: Tensor, weights: Tensor) -> Tensor:
+def _begins(rising: Tensor, count: int) -> Tensor:
+    """Where each of the numbers 0 .. count - 1 begins in a rising sequence of them, and where the last ends."""
+    every = torch.arange(count + 1, dtype=rising.dtype, device=rising.device)
+    return torch.searchsorted(rising, every, out_int32=True)
+
+
+def _sums(matrix: Tensor, chosen: Tensor, begin: Tensor, weights: Tensor | None) -> Tensor:
     """By stretch of ``chosen``: the weighted sum of those rows of a matrix."""
     sums: Tensor = embedding_bag(
         chosen, matrix.contiguous(), begin, mode="sum", per_sample_weights=weights, include_last_offset=True
     )
-    return sums
+    return sums.add_(matrix.sum(0).mul_(0))  # NaN where there is a NaN or an infinity
 
 
 Rows = Tensor | EventRows
@@ -59,12 +76,21 @@ def received(inputs: Tensor | Events, start: int, stop: int) -> Rows:
     return EventRows.of(inputs, start, stop) if isinstance(inputs, Events) else rows(inputs[start:stop])
 
 
-def weigh(below: Rows, weight: Tensor, out: Tensor) -> None:
-    """Synaptic input (rows, neurons) through a weight (neurons, inputs)."""
-    if isinstance(below, EventRows):
-        out.copy_(below.product(weight.T))
+def spike_rows(spikes: Tensor, in_bytes: Tensor) -> Rows:
+    """Spikes (steps, batch, neurons), given also as bytes, as rows in the form that products are faster with."""
+    if spikes.device.type != "cpu" or spikes.numel() < GRAIN or float(spikes.sum()) > SPARSE * spikes.numel():
+        return rows(spikes)
+    return EventRows.of_spikes(rows(in_bytes))
+
+
+def weigh(below: Rows, weight: Tensor, out: Tensor, onto: bool = False) -> None:
+    """Synaptic input (rows, neurons) through a weight (neurons, inputs); onto: add to what is there."""
+    if not isinstance(below, EventRows):
+        torch.addmm(out, below, weight.T, beta=int(onto), out=out)
+    elif onto:
+        out += below.product(weight.T)
     else:
-        torch.mm(below, weight.T, out=out)
+        out.copy_(below.product(weight.T))
 
 
 def add_gradient(total: Tensor, g_x: Tensor, below: Rows) -> None:
