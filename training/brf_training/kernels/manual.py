@@ -6,16 +6,13 @@ small and to memory where it is large, so loops over time start few and allocate
 need not wait for a step, and slopes of spikes, are taken a chunk at a time.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
 import torch
 from torch import Tensor
 
 from brf_training.kernels.events import Events
 from brf_training.kernels.manual_layer import LayerBackward, LayerForward
 from brf_training.kernels.problem import Gradients, Outcome, Problem, ReadoutTensors, zeros
-from brf_training.kernels.processor import flushed_denormals, threads_for
+from brf_training.kernels.processor import processor_for
 from brf_training.kernels.received import Rows, received, rows
 from brf_training.neurons.neuron import Neuron
 
@@ -46,7 +43,7 @@ class ManualEngine:
     def forward(self, problem: Problem, keep: bool) -> tuple[Outcome, Tape]:
         """Chunk by chunk, layer by layer."""
         chunks = range(0, problem.steps, self.chunk)
-        with settings(problem, self.chunk):
+        with processor_for(step_size(problem)):
             run = _Forward(problem, min(self.chunk, problem.steps), len(chunks) if keep else 0)
             for index, start in enumerate(chunks):
                 run.advance(index, start, min(problem.steps, start + self.chunk))
@@ -57,22 +54,17 @@ class ManualEngine:
         self, problem: Problem, readout: Tensor | None, tape: Tape, upstream: Outcome, inputs: bool
     ) -> Gradients:
         """Chunk by chunk from the end, layer by layer from the top."""
-        with settings(problem, self.chunk):
+        chunks = range(0, problem.steps, self.chunk)
+        with processor_for(step_size(problem)):
             run = _Backward(problem, min(self.chunk, problem.steps), readout, tape, upstream, inputs)
-            for index, start in reversed(list(enumerate(range(0, problem.steps, self.chunk)))):
+            for index, start in reversed(list(enumerate(chunks))):
                 run.retreat(index, start, min(problem.steps, start + self.chunk))
             return run.gradients()
 
 
-@contextmanager
-def settings(problem: Problem, chunk: int) -> Iterator[None]:
-    """Within: the processor as a run is fastest, if it is on the processor."""
-    with ExitStack() as stack:
-        if problem.values.device.type == "cpu":
-            widest = max(len(layer.input_weight) for layer in problem.layers)
-            stack.enter_context(flushed_denormals())
-            stack.enter_context(threads_for(min(chunk, problem.steps) * problem.batch * widest))
-        yield
+def step_size(problem: Problem) -> int:
+    """Neurons of the widest layer, of all samples."""
+    return problem.batch * max(len(layer.input_weight) for layer in problem.layers)
 
 
 def chunk_of(inputs: Tensor | Events, start: int, stop: int) -> Tensor:

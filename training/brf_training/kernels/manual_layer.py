@@ -7,7 +7,6 @@ from torch import Tensor
 
 from brf_training.kernels.loop import start_of
 from brf_training.kernels.problem import Kind, LayerOutcome, LayerTensors, Problem
-from brf_training.kernels.processor import threads_for
 from brf_training.kernels.received import Rows, add_gradient, rows, spike_rows, weigh
 from brf_training.neurons.memory import AdjointMemory, Past, StepMemory
 from brf_training.surrogate import double_gaussian
@@ -45,11 +44,10 @@ class Chunk:
 
     def advance(self, count: int, recurrent: Tensor | None) -> None:
         """Take `count` steps. recurrent: weight (neurons, neurons) of spikes that the drive does not yet hold."""
-        with threads_for(self.first_spikes.numel()):
-            for x, z, state, into in self.steps[:count]:
-                if recurrent is not None:
-                    x.addmm_(z, recurrent)
-                self.neuron.step(x, state, self.parameters, into)
+        for x, z, state, into in self.steps[:count]:
+            if recurrent is not None:
+                x.addmm_(z, recurrent)
+            self.neuron.step(x, state, self.parameters, into)
 
 
 class LayerForward:
@@ -140,11 +138,10 @@ class LayerBackward:
         self.add_upstream(start, stop)
         gradient = chunk.state_type(*self.g_state.unbind())
         self.g_x[count] = self.g_x[0]  # the last step's successor is the first of the chunk before
-        with threads_for(self.totals[0].numel()):
-            for gz, g_after, slope, past, into in reversed(self.steps[:count]):
-                if recurrent is not None:
-                    gz.addmm_(g_after, recurrent)
-                chunk.neuron.adjoint(gz, gradient, slope, past, chunk.parameters, into)
+        for gz, g_after, slope, past, into in reversed(self.steps[:count]):
+            if recurrent is not None:
+                gz.addmm_(g_after, recurrent)
+            chunk.neuron.adjoint(gz, gradient, slope, past, chunk.parameters, into)
         g_x = rows(self.g_x[:count])
         add_gradient(self.g_input_weight, g_x, below)
         if self.g_recurrent_weight is not None:

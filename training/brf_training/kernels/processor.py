@@ -5,31 +5,26 @@ from contextlib import contextmanager
 
 import torch
 
-GRAIN = 32_768  # elements that torch gives a thread at least; with fewer, threads wait longer than they work
+GRAIN = 32_768  # elements that are worth a thread; with fewer, threads wait for each other longer than they work
 
 
 @contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Within: denormal numbers are zeros in this thread, where the processor can. States decay into them, slowly."""
-    tiny = torch.full((1,), torch.finfo(torch.float32).tiny)
-    before = not bool(tiny / 2)
+def processor_for(elements: int) -> Iterator[None]:
+    """Within: as loops of operators on so many elements run fastest, on no more threads than the caller has.
+
+    Denormal numbers, slow and worth nothing, are zeros in this thread, where the processor can do that.
+    """
+    threads, flushes = torch.get_num_threads(), flushes_denormals()
+    torch.set_num_threads(max(1, min(threads, elements // GRAIN)))
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(before)
+        torch.set_flush_denormal(flushes)
+        torch.set_num_threads(threads)
 
 
-@contextmanager
-def threads_for(elements: int) -> Iterator[None]:
-    """Within: no more threads than operators on so many elements are worth; those of the caller's at most."""
-    count = torch.get_num_threads()
-    worth = max(1, min(count, elements // GRAIN))
-    if worth == count:
-        yield
-        return
-    torch.set_num_threads(worth)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(count)
+def flushes_denormals() -> bool:
+    """Whether denormal numbers are zeros in this thread."""
+    smallest_normal = torch.full((1,), torch.finfo(torch.float32).tiny)
+    return not bool(smallest_normal / 2)

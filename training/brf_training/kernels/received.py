@@ -9,7 +9,7 @@ from torch.nn.functional import embedding_bag
 from brf_training.kernels.events import Events
 from brf_training.kernels.processor import GRAIN
 
-SPARSE = 0.1  # share of spikes up to which adding rows is faster than a dense product on a processor
+SPARSE = 0.15  # share of spikes up to which adding rows is surely faster than a dense product on a processor
 
 
 class EventRows(NamedTuple):
