@@ -17,7 +17,22 @@ from brf_deploy.registry import EXTRA_OF_MODULE, load_entry, missing_module, nam
 
 GROUP = "brf_deploy.commands"
 # The order of work; commands that other packages add follow in alphabetical order.
-ORDER = ("import", "train", "quantize", "evaluate", "simulate", "verify", "export", "report", "data", "doctor", "demo")
+ORDER = (
+    "import",
+    "train",
+    "quantize",
+    "evaluate",
+    "simulate",
+    "verify",
+    "check",
+    "map",
+    "estimate",
+    "export",
+    "report",
+    "data",
+    "doctor",
+    "demo",
+)
 
 EXAMPLES = """\b
 Examples:

@@ -1,0 +1,1 @@
+"""What a run costs on a target: counts, latency, energy, spike budget."""

@@ -1,0 +1,1 @@
+"""Neurons onto cores, cores onto chips."""

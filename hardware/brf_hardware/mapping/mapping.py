@@ -1,0 +1,49 @@
+"""Where every neuron lies: cores on a mesh of routers, on one chip or several, and the messages between them."""
+
+from dataclasses import dataclass
+
+from brf_deploy.arrays import Ints
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core that holds something: its chip, its router's column and row on that chip, its place at the router."""
+
+    chip: int
+    column: int
+    row: int
+    slot: int
+
+
+@dataclass(frozen=True, eq=False)
+class CoreLoad:
+    """What lies on each used core (cores,): neurons, synapses, axons in and out, bytes of states, synapses and tables."""
+
+    neurons: Ints
+    synapses: Ints
+    axons_in: Ints
+    axons_out: Ints
+    state_bytes: Ints
+    synapse_bytes: Ints
+    table_bytes: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """A placed network.
+
+    cores: used ones; neurons refer to them by index. placement: of every population (each layer, then the readout),
+    the core of each neuron (neurons,). load: per core. method: how it was found, in words.
+    """
+
+    target: str
+    allocation: str
+    cores: tuple[Core, ...]
+    placement: tuple[Ints, ...]
+    load: CoreLoad
+    method: str
+
+    @property
+    def chips(self) -> int:
+        """Number of chips in use."""
+        return 1 + max((core.chip for core in self.cores), default=-1)
