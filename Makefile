@@ -11,8 +11,8 @@ STAMP  := $(VENV)/.installed
 # A change of the native sources installs again, which compiles them.
 NATIVE := hatch_build.py $(wildcard brf_deploy/native/* training/brf_training/kernels/*.[ch]pp hardware/brf_hardware/fast/*.[ch]*)
 
-# The C and Verilog backends, and the instruction counter of the benchmarks.
-TOOLS  := clang g++ gcc-arm-none-eabi iverilog libnewlib-arm-none-eabi qemu-system-arm valgrind verilator yosys
+# The C and Verilog backends, the instruction counter of the benchmarks, and the browser that looks at the report.
+TOOLS  := chromium clang g++ gcc-arm-none-eabi iverilog libnewlib-arm-none-eabi qemu-system-arm valgrind verilator yosys
 
 .PHONY: demo test quick lint types imports check install tools benchmarks clean
 
@@ -40,11 +40,13 @@ check: lint types imports test
 install: $(STAMP)
 
 # lava-nc 0.10.0 and lava-dl 0.6.0 are archived and declare Python < 3.11; they work on 3.11-3.13 with the shims in
-# brf_hardware/lava/shims.py and brf_export/netx/loader/shims.py, hence the separate line.
+# brf_hardware/lava/shims.py and brf_export/netx/loader/shims.py, hence the separate line. NeuroBench asks for packages
+# that replace torch; what is compared with it needs none of them.
 $(STAMP): pyproject.toml constraints.txt $(NATIVE)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,nir,lava,onnx,report,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,nir,lava,onnx,cost,report,oracles,test]"
 	$(BIN)/python -m pip install --quiet --no-deps --ignore-requires-python lava-nc==0.10.0 lava-dl==0.6.0
+	$(BIN)/python -m pip install --quiet --no-deps neurobench==2.3.0
 	touch $(STAMP)
 
 tools:

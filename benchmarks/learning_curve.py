@@ -24,8 +24,8 @@ from brf_deploy.output import console
 from brf_deploy.task import load_task
 from brf_training.kernels.choice import ENGINES
 from brf_training.kernels.native import one_torch_thread
-from brf_training.recipe import load_recipe
-from brf_training.train import Trainer
+from brf_training.recipe_file import load_recipe
+from brf_training.trainer import Trainer
 
 RECIPE = "ecg"
 SEEDS = {"native": (0, 1, 2, 3, 4, 5, 6, 7), "loop": (0, 1)}

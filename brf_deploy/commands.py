@@ -2,15 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 from rich.table import Table
 
+from brf_deploy.confusion import confusion_table, precision, recall
 from brf_deploy.evaluation import check_task
 from brf_deploy.options import backend_option, data_option, json_option, samples_option, task_option
 from brf_deploy.output import console, write_json
 from brf_deploy.quantization.loss import LayerLoss, quantization_loss
 from brf_deploy.silence import silence_test
+
+if TYPE_CHECKING:
+    from brf_deploy.evaluation import Evaluation
+    from brf_deploy.float_network import FloatNetwork
+    from brf_deploy.network import IntegerNetwork
 
 QUANTIZE_EXAMPLES = """\b
 Examples:
@@ -138,7 +146,7 @@ Examples:
 def evaluate_command(
     network_file: Path, task: str, samples: int | None, backend: str | None, json_file: Path | None, data: Path | None
 ) -> None:
-    """Accuracy and spikes on the test split of a task.
+    """Accuracy, spikes and confusion of classes on the test split of a task.
 
     Takes a float MODEL (.safetensors), run in float32, or an integer NET (.nir), run on a backend.
     """
@@ -159,24 +167,34 @@ def evaluate_command(
         else:
             runner = load_backend(backend)
             kind, result = "integer", evaluate_integer(network, which, test, runner, done)
-    per_sample = result.total_spikes / result.samples
-    show.print(f"accuracy  {result.accuracy:.4%}  on {result.samples} test samples of '{task}'")
-    show.print(f"spikes    {result.total_spikes:,}  ({per_sample:,.2f} a sample, hidden layers)")
-    synaptic = sum(part.synaptic_operations for part in result.operations)
-    if result.operations:
-        show.print(f"synaptic  {synaptic:,} operations  ({synaptic / result.samples:,.0f} a sample, with fan-out)")
+    _tell(result, task, show)
     if json_file is not None:
-        write_json(
-            json_file,
-            {
-                "file": network_file,
-                "task": task,
-                "kind": kind,
-                "backend": runner.name if runner else None,
-                "samples": result.samples,
-                "accuracy": result.accuracy,
-                "spikes": result.total_spikes,
-                "spikes_per_sample": per_sample,
-                "synaptic_operations": synaptic if result.operations else None,
-            },
-        )
+        figures = {"file": network_file, "task": task, "kind": kind, "backend": runner.name if runner else None}
+        write_json(json_file, {**figures, **_figures(result, network)})
+
+
+def _tell(result: "Evaluation", task: str, show: Console) -> None:
+    show.print(f"accuracy  {result.accuracy:.4%}  on {result.samples} test samples of '{task}'")
+    spikes = result.total_spikes
+    show.print(f"spikes    {spikes:,}  ({spikes / result.samples:,.2f} a sample, hidden layers)")
+    if result.operations:
+        synaptic = sum(part.synaptic_operations for part in result.operations)
+        show.print(f"synaptic  {synaptic:,} operations  ({synaptic / result.samples:,.0f} a sample, with fan-out)")
+    show.print()
+    show.print(confusion_table(result.confusion))
+
+
+def _figures(result: "Evaluation", network: "FloatNetwork | IntegerNetwork") -> dict[str, Any]:
+    """The evaluation as JSON has it; null where a share has no samples, and where operations are not counted."""
+    layers = zip([layer.name for layer in network.layers], result.spikes, strict=True)
+    return {
+        "samples": result.samples,
+        "accuracy": result.accuracy,
+        "spikes": result.total_spikes,
+        "spikes_per_sample": result.total_spikes / result.samples,
+        "layer_spikes_per_sample": {name: spikes.sum() / result.samples for name, spikes in layers},
+        "synaptic_operations": sum(part.synaptic_operations for part in result.operations) or None,
+        "confusion": result.confusion,
+        "recall": recall(result.confusion),
+        "precision": precision(result.confusion),
+    }

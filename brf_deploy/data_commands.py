@@ -9,7 +9,7 @@ from rich.table import Table
 
 from brf_deploy.data_directory import data_root
 from brf_deploy.data_integrity import State, dataset_state, file_state
-from brf_deploy.data_sources import DATASETS, dataset
+from brf_deploy.data_sources import DATASETS, Dataset, dataset
 from brf_deploy.errors import InvalidInput, MissingData
 from brf_deploy.options import data_option, json_option
 from brf_deploy.output import console, write_json
@@ -47,7 +47,7 @@ def list_command(data: Path | None, check: bool, json_file: Path | None) -> None
 @data_option
 @click.option("--mirror", metavar="URL", help="Fetch from here instead, laid out like a data directory (http, https).")
 def fetch_command(names: tuple[str, ...], data: Path | None, mirror: str | None) -> None:
-    """Fetch data sets from their official source: ecg, checkpoints, mnist, fsdd.
+    """Fetch data sets from their official source: ecg, checkpoints, mnist, fsdd, shd, ssc, gsc.
 
     Checksums are verified, an interrupted download goes on where it stopped, and what is already there stays.
     """
@@ -72,10 +72,23 @@ def _table(root: Path | None, states: dict[str, dict[str, State]], check: bool) 
         files = states[entry.name]
         state = dataset_state(list(files.values()))
         present = sum(found is not State.ABSENT for found in files.values())
-        size = sum(file.size for file in entry.files) / 1e6
+        size = _size(entry)
         shown = f"[{STYLES[state]}]{state.value}[/]"
-        table.add_row(entry.name, shown, f"{present}/{len(files)}", f"{size:.1f}", entry.licence, entry.description)
+        table.add_row(
+            entry.name,
+            shown,
+            f"{present}/{len(files)}",
+            "?" if size is None else f"{size / 1e6:.1f}",
+            entry.licence,
+            entry.description,
+        )
     return table
+
+
+def _size(entry: Dataset) -> int | None:
+    """Bytes in all, where they are known."""
+    sizes = [file.size for file in entry.files if file.size is not None]
+    return sum(sizes) if len(sizes) == len(entry.files) else None
 
 
 def _faults(states: dict[str, dict[str, State]]) -> list[str]:
@@ -97,7 +110,7 @@ def _json(root: Path | None, states: dict[str, dict[str, State]], check: bool) -
             entry.name: {
                 "state": dataset_state(list(states[entry.name].values())).value,
                 "files": {path: state.value for path, state in states[entry.name].items()},
-                "size": sum(file.size for file in entry.files),
+                "size": _size(entry),
                 "licence": entry.licence,
                 "origin": entry.origin,
             }

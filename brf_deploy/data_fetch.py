@@ -30,7 +30,7 @@ def fetch(entry: Dataset, root: Path, mirror: str | None = None) -> None:
 
 
 @contextmanager
-def byte_progress(what: str, size: int) -> Iterator[Progress]:
+def byte_progress(what: str, size: int | None) -> Iterator[Progress]:
     """A bar over bytes on standard error; the yielded function takes how many there are, and of how many if known."""
     columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
     screen = Console(stderr=True)

@@ -38,21 +38,20 @@ def dataset_state(states: list[State]) -> State:
 def damage(path: Path, file: DataFile) -> str | None:
     """None where the content of `path` is that of `file`, else what differs."""
     try:
-        found = sha256(path, file.digest)
+        found = checksum(path, file.digest)
     except InvalidFile as error:
         return str(error)
-    if found in file.sha256:
+    if found in file.sums:
         return None
-    of = "" if file.digest is Digest.FILE else f" of the {file.digest.value}"
-    return f"sha256{of} is {found}, expected {' or '.join(file.sha256)}"
+    return f"{file.digest.value} is {found}, expected {' or '.join(file.sums)}"
 
 
-def sha256(path: Path, digest: Digest = Digest.FILE) -> str:
-    """Hexadecimal SHA-256 of a file, or of the recordings in an archive; raises `InvalidFile` for a broken archive."""
+def checksum(path: Path, digest: Digest = Digest.SHA256) -> str:
+    """Hexadecimal checksum of a file, or of the recordings in an archive; raises `InvalidFile` for a broken archive."""
     if digest is Digest.RECORDINGS:
         return _recordings_sha256(path)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(digest.value, usedforsecurity=False)).hexdigest()
 
 
 def _recordings_sha256(path: Path) -> str:

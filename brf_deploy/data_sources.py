@@ -11,28 +11,30 @@ from brf_deploy.errors import InvalidInput
 
 
 class Digest(Enum):
-    """What a SHA-256 is taken over.
+    """What a checksum is and what it is taken over.
 
-    ``FILE`` is the file itself. ``RECORDINGS`` is the content of a tar archive, for archives that are packed anew on
-    request: what ``cd recordings && LC_ALL=C sha256sum *.wav | sha256sum`` prints.
+    ``SHA256`` and ``MD5`` are of the file itself; MD5 only where nothing better is published: it tells damage, not
+    malice. ``RECORDINGS`` is of the content of a tar archive, for archives that are packed anew on request: what
+    ``cd recordings && LC_ALL=C sha256sum *.wav | sha256sum`` prints.
     """
 
-    FILE = "file"
-    RECORDINGS = "recordings"
+    SHA256 = "sha256"
+    MD5 = "md5"
+    RECORDINGS = "sha256 of the recordings"
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file: its path in the data directory, sources in order of preference, accepted SHA-256 sums, size in bytes.
+    """One file: its path in the data directory, sources in order of preference, accepted checksums, size in bytes.
 
-    The size is of the copy that was measured; another packing of the same content differs.
+    The size is of the copy that was measured, None where none was; another packing of the same content differs.
     """
 
     path: str
     urls: tuple[str, ...]
-    sha256: tuple[str, ...]
-    size: int
-    digest: Digest = Digest.FILE
+    sums: tuple[str, ...]
+    size: int | None
+    digest: Digest = Digest.SHA256
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ EFFICIENT_SPIKING_NETWORKS = "byin-cwi/Efficient-spiking-networks"
 MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "http://yann.lecun.com/exdb/mnist")
 # Tag v1.0.10. GitHub packs it on request, so only the content has a checksum that lasts.
 FSDD_COMMIT = "d6938f9bf1545aa66d8489fc9f1385a7abd64282"
+# Their authors' site, and the one it was before.
+HEIDELBERG_HOSTS = ("https://zenkelab.org/datasets", "https://compneuro.net/datasets")
+SPEECH_COMMANDS_HOSTS = (
+    "https://storage.googleapis.com/download.tensorflow.org",
+    "http://download.tensorflow.org",
+)
 
 
 def _github(path: str) -> str:
@@ -78,6 +86,12 @@ def _checkpoint(name: str, folder: str, original: str, sha256: str, size: int) -
 
 def _mnist(name: str, sha256: tuple[str, ...], size: int) -> DataFile:
     return DataFile(f"mnist/{name}", tuple(f"{mirror}/{name}" for mirror in MNIST_MIRRORS), sha256, size)
+
+
+def _heidelberg(dataset: str, part: str, md5: str) -> DataFile:
+    """The MD5 is the one that tonic (github.com/neuromorphs/tonic, hsd.py) has."""
+    name = f"{dataset}_{part}.h5.zip"
+    return DataFile(f"{dataset}/{name}", tuple(f"{host}/{name}" for host in HEIDELBERG_HOSTS), (md5,), None, Digest.MD5)
 
 
 ECG = Dataset(
@@ -211,4 +225,43 @@ FSDD = Dataset(
     ),
 )
 
-DATASETS = (ECG, CHECKPOINTS, MNIST, FSDD)
+SHD = Dataset(
+    "shd",
+    "Spiking Heidelberg Digits, 8,156 + 2,264 records of 700 spike trains",
+    "CC BY 4.0",
+    "Cramer et al. 2022, zenkelab.org",
+    (
+        _heidelberg("shd", "train", "f3252aeb598ac776c1b526422d90eecb"),
+        _heidelberg("shd", "test", "1503a5064faa34311c398fb0a1ed0a6f"),
+    ),
+)
+
+SSC = Dataset(
+    "ssc",
+    "Spiking Speech Commands, 75,466 + 9,981 + 20,382 records of 700 spike trains",
+    "CC BY 4.0",
+    "Cramer et al. 2022, zenkelab.org, from Google Speech Commands v0.02",
+    (
+        _heidelberg("ssc", "train", "d102be95e7144fcc0553d1f45ba94170"),
+        _heidelberg("ssc", "valid", "b4eee3516a4a90dd0c71a6ac23a8ae43"),
+        _heidelberg("ssc", "test", "a35ff1e9cffdd02a20eb850c17c37748"),
+    ),
+)
+
+GSC = Dataset(
+    "gsc",
+    "Google Speech Commands v0.02, 105,829 recordings of 35 words at 16 kHz",
+    "CC BY 4.0",
+    "Warden 2018, download.tensorflow.org",
+    (
+        DataFile(
+            "gsc/speech_commands_v0.02.tar.gz",
+            tuple(f"{host}/data/speech_commands_v0.02.tar.gz" for host in SPEECH_COMMANDS_HOSTS),
+            # As torchaudio and TensorFlow Datasets have it.
+            ("af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",),
+            2428923189,
+        ),
+    ),
+)
+
+DATASETS = (ECG, CHECKPOINTS, MNIST, FSDD, SHD, SSC, GSC)

@@ -1,14 +1,15 @@
 """Accuracy and spike counts of a float or an integer network on a task."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from brf_deploy.arrays import Bools
+from brf_deploy.arrays import Bools, Ints
 from brf_deploy.backend import Backend
+from brf_deploy.confusion import confusion_matrix
 from brf_deploy.data_directory import data_root
 from brf_deploy.errors import InvalidInput
 from brf_deploy.float_network import FloatNetwork
@@ -16,7 +17,7 @@ from brf_deploy.float_reference import run_float
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.operations import Operations, add_operations
 from brf_deploy.summary import CountingBackend, summarize
-from brf_deploy.task import Samples, Task, correct, load_task, matches
+from brf_deploy.task import Samples, Task, decided, load_task, predict
 from brf_deploy.trace import Trace
 
 # Words (one array element of every kind) that a chunk of samples may occupy; 16 M keep a run near 100 MB.
@@ -29,12 +30,14 @@ CHUNK_MESSAGES = 1 << 21
 class Evaluation:
     """correct: right predictions, (time, samples) or (samples,). spikes: per layer, (samples, neurons).
 
-    operations: of every layer of an integer network and, last, of its readout.
+    operations: of every layer of an integer network and, last, of its readout. confusion: how often each label (row)
+    got each prediction (column), (classes, classes).
     """
 
     correct: Bools
     spikes: tuple[npt.NDArray[np.int64], ...]
     operations: tuple[Operations, ...] = ()
+    confusion: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
     @property
     def accuracy(self) -> float:
@@ -54,8 +57,7 @@ class Evaluation:
 
 def chunks(samples: Samples, words_per_step: int, chunk_words: int = CHUNK_WORDS) -> Iterator[Samples]:
     """The samples in runs that fit into memory together."""
-    steps = max(1, samples.messages.shape[0])
-    size = max(1, chunk_words // (steps * max(1, words_per_step)))
+    size = max(1, chunk_words // (max(1, samples.steps) * max(1, words_per_step)))
     for start in range(0, samples.count, size):
         yield samples.take(slice(start, start + size))
 
@@ -96,8 +98,11 @@ def score(network: FloatNetwork | IntegerNetwork, task: Task, runs: Iterable[tup
     return join_evaluations(
         task,
         (
-            Evaluation(
-                correct(trace.readout, samples.labels, task.decision, network.skip_steps),
+            _part(
+                predict(trace.readout, task.decision, network.skip_steps),
+                samples.labels,
+                task,
+                network.skip_steps,
                 tuple(layer.spikes.sum(axis=0, dtype=np.int64) for layer in trace.layers),
             )
             for samples, trace in runs
@@ -114,6 +119,22 @@ def join_evaluations(task: Task, parts: Iterable[Evaluation]) -> Evaluation:
         np.concatenate([part.correct for part in found], axis=-1),
         tuple(np.concatenate(layer) for layer in zip(*(part.spikes for part in found), strict=True)),
         add_operations([part.operations for part in found]),
+        np.sum([part.confusion for part in found], axis=0),
+    )
+
+
+def _part(
+    predictions: Ints,
+    labels: Ints,
+    task: Task,
+    skip_steps: int,
+    spikes: tuple[npt.NDArray[np.int64], ...],
+    operations: tuple[Operations, ...] = (),
+) -> Evaluation:
+    """The evaluation of some samples."""
+    wanted = decided(labels, task.decision, skip_steps)
+    return Evaluation(
+        np.asarray(predictions == wanted), spikes, operations, confusion_matrix(predictions, wanted, task.classes)
     )
 
 
@@ -132,8 +153,7 @@ def evaluate_integer(
     def parts() -> Iterator[Evaluation]:
         for part in chunks(samples, words, limit):
             found = summarize(backend, network, part.messages, task.decision)
-            right = matches(found.predictions, part.labels, task.decision, network.skip_steps)
-            yield Evaluation(right, found.spikes, found.operations)
+            yield _part(found.predictions, part.labels, task, network.skip_steps, found.spikes, found.operations)
             done(part.count)
 
     return join_evaluations(task, parts())

@@ -31,9 +31,9 @@ def _load(entry: EntryPoint, noun: str) -> Any:
 
 # Which extra of this project brings an importable module; the rest name themselves.
 EXTRA_OF_MODULE = {
-    "torch": "train", "sklearn": "train", "scipy": "train", "tensorboard": "train",
+    "torch": "train", "sklearn": "train", "tensorboard": "train", "tomli_w": "train",
     "nir": "nir", "h5py": "nir", "lava": "lava", "networkx": "lava", "onnx": "onnx", "onnxruntime": "onnx",
-    "matplotlib": "report", "jinja2": "report",
+    "matplotlib": "report", "jinja2": "report", "scipy": "cost", "pymetis": "cost",
 }  # fmt: skip
 
 

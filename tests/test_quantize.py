@@ -26,7 +26,7 @@ from brf_deploy.quantization import (
 )
 from brf_deploy.quantization.calibration import fraction_bits
 from brf_deploy.quantization.poles import Poles, dwn, float_poles
-from brf_deploy.quantization.weights import quantize_rows
+from brf_deploy.quantization.weights import best_exponents, round_rows
 from brf_deploy.silence import silence_test
 from brf_deploy.trace import Record
 
@@ -83,7 +83,7 @@ def test_rows_are_as_near_as_their_exponent_allows(seed, bits):
     rng = np.random.default_rng(seed)
     weight = rng.normal(0, 10.0 ** rng.uniform(-3, 2), (5, 7))
     weight[0] = 0
-    rows = quantize_rows(weight, bits, 16)
+    rows = round_rows(weight, bits, best_exponents(weight, bits, 16))
     limit = 2 ** (bits - 1) - 1
     assert np.abs(rows.mantissa).max() <= limit
     assert (rows.exponent <= 16).all()

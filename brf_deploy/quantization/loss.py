@@ -11,6 +11,7 @@ from brf_deploy.fixed_point import to_real
 from brf_deploy.float_network import FloatNetwork
 from brf_deploy.layers import Synapses
 from brf_deploy.network import IntegerNetwork
+from brf_deploy.quantization.folding import folded_input, folded_readout, folded_recurrent
 from brf_deploy.quantization.poles import float_poles, integer_poles, require_brf
 
 
@@ -51,8 +52,7 @@ def quantization_loss(network: FloatNetwork, integer: IntegerNetwork) -> tuple[L
 
 def readout_sqnr(network: FloatNetwork, integer: IntegerNetwork) -> float:
     """Signal to quantisation noise of the readout's weights, dB."""
-    forget = -np.expm1(-1 / network.readout.tau.astype(np.float64))
-    return _sqnr(network.readout.weight * forget[:, None], integer.readout.weight)
+    return _sqnr(folded_readout(network.readout), integer.readout.weight)
 
 
 def _layer_loss(network: FloatNetwork, integer: IntegerNetwork, index: int) -> LayerLoss:
@@ -61,16 +61,13 @@ def _layer_loss(network: FloatNetwork, integer: IntegerNetwork, index: int) -> L
     error = np.abs(after.value - before.value) / np.maximum(before.decay, np.finfo(float).tiny)
     result = certificate(layer, integer.arithmetic)
     worst = int(result.radius.argmax())
-    graded = (1 << integer.encoding.graded_bits) / integer.encoding.full_scale if index == 0 else 1.0
-    recurrent = None
-    if layer.recurrent is not None and source.recurrent_weight is not None:
-        recurrent = _sqnr(source.recurrent_weight * layer.dt, layer.recurrent)
+    recurrent = folded_recurrent(network, index)
     return LayerLoss(
         name=layer.name,
         neurons=layer.count,
         state_fraction=layer.state_fraction,
-        input_sqnr=_sqnr(source.input_weight * (layer.dt * graded), layer.input),
-        recurrent_sqnr=recurrent,
+        input_sqnr=_sqnr(folded_input(network, index), layer.input),
+        recurrent_sqnr=None if recurrent is None or layer.recurrent is None else _sqnr(recurrent, layer.recurrent),
         pole_error_median=float(np.median(error)),
         pole_error_max=float(error.max()),
         worst_neuron=worst,

@@ -3,53 +3,56 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from brf_deploy.certificate import largest_reset
-from brf_deploy.errors import InvalidInput, InvalidNetwork
+from brf_deploy.errors import InvalidNetwork
 from brf_deploy.fixed_point import to_fixed
 from brf_deploy.float_network import BRFNeurons, FloatNetwork
 from brf_deploy.layers import Arithmetic, Readout, Refractory, ResonatorLayer
 from brf_deploy.network import IntegerNetwork, UncertifiedNetwork
-from brf_deploy.quantization.calibration import HEADROOM, Ranges, fraction_bits
+from brf_deploy.quantization.calibration import Ranges
 from brf_deploy.quantization.configuration import QuantizationConfig, Scheme
+from brf_deploy.quantization.folding import folded_input, folded_readout, folded_recurrent, forgetting
+from brf_deploy.quantization.grid import Grid, choose_grid, readout_bits
 from brf_deploy.quantization.poles import IntegerPoles, dwn, float_poles, lava_constants, naive, require_brf
-from brf_deploy.quantization.weights import quantize_rows
+from brf_deploy.quantization.weights import round_rows
 
 # Bits of the constants every neuron of a layer shares; why so many: arithmetic.md section 4.
 LEAK_BITS = 16  # refractory decay: 8 bits cost +2.6 % spikes, 16 bits nothing
 READOUT_LEAK_BITS = 16  # 1 - alpha of slow readouts is small: 12 bits would be 3 % off
 RESET_BITS = 12  # dt and the refractory damping: 8 are enough
-SMALLEST_READOUT_BITS = 4  # fewer cost accuracy although the hidden layer would bear it
 
 
 def quantize(network: FloatNetwork, config: QuantizationConfig, ranges: Ranges) -> IntegerNetwork:
     """A certified integer network; raises `CertificateViolation` where the scheme leaves the disc."""
-    return IntegerNetwork(**_parts(network, config, ranges))
+    return quantize_on_grid(network, config, choose_grid(network, config, ranges))
+
+
+def quantize_on_grid(network: FloatNetwork, config: QuantizationConfig, grid: Grid) -> IntegerNetwork:
+    """The same on a grid that is given: what training calls again and again, so that the last bits stay in place."""
+    return IntegerNetwork(**_parts(network, config, grid))
 
 
 def quantize_unsafe(network: FloatNetwork, config: QuantizationConfig, ranges: Ranges) -> UncertifiedNetwork:
     """The same without the certificate: to measure what a baseline does. No exporter accepts the result."""
-    return UncertifiedNetwork(**_parts(network, config, ranges))
+    return UncertifiedNetwork(**_parts(network, config, choose_grid(network, config, ranges)))
 
 
-def _parts(network: FloatNetwork, config: QuantizationConfig, ranges: Ranges) -> dict[str, Any]:
-    if len(ranges.layers) != len(network.layers):
-        raise InvalidInput(f"calibration: ranges of {len(ranges.layers)} layers for {len(network.layers)} layers")
+def _parts(network: FloatNetwork, config: QuantizationConfig, grid: Grid) -> dict[str, Any]:
+    grid.check(network)
     arithmetic = Arithmetic(
         state_bits=config.state_bits,
         coefficient_bits=config.coefficient_bits,
         weight_bits=config.weight_bits,
-        readout_weight_bits=max(config.weight_bits, SMALLEST_READOUT_BITS),
+        readout_weight_bits=readout_bits(config),
         reset_fraction=min(_reset_fraction(require_brf(layer)) for layer in network.layers),
     )
-    layers = [_layer(network, index, config, arithmetic, ranges) for index in range(len(network.layers))]
+    layers = [_layer(network, index, config, arithmetic, grid) for index in range(len(network.layers))]
     return {
         "task": network.task,
         "encoding": network.encoding,
         "arithmetic": arithmetic,
         "layers": tuple(layers),
-        "readout": _readout(network, arithmetic, ranges),
+        "readout": _readout(network, arithmetic, grid),
         "skip_steps": network.skip_steps,
     }
 
@@ -71,26 +74,11 @@ def _refractory(neurons: BRFNeurons) -> Refractory:
 
 
 def _layer(
-    network: FloatNetwork, index: int, config: QuantizationConfig, arithmetic: Arithmetic, ranges: Ranges
+    network: FloatNetwork, index: int, config: QuantizationConfig, arithmetic: Arithmetic, grid: Grid
 ) -> ResonatorLayer:
-    layer = network.layers[index]
-    neurons = require_brf(layer)
-    # u and v need headroom, q has an exact bound.
-    largest = max(HEADROOM * ranges.layers[index], 1 / (1 - neurons.gamma))
-    fraction = config.state_fraction or fraction_bits(largest, config.state_bits)
-    graded = network.encoding.graded_bits if index == 0 else 0
-    if fraction < graded:
-        raise InvalidInput(
-            f"layer '{layer.name}': {fraction} state fraction bits cannot hold {graded}-bit graded inputs; "
-            "give more state bits"
-        )
-    # The messages are integers in units of 2**-g, the float network divides by full_scale: fold the ratio in.
-    scale = neurons.dt * ((1 << graded) / network.encoding.full_scale if index == 0 else 1.0)
-    into = quantize_rows(layer.input_weight.astype(np.float64) * scale, config.weight_bits, fraction - graded)
-    recurrent = None
-    if layer.recurrent_weight is not None:
-        weight = layer.recurrent_weight.astype(np.float64) * neurons.dt
-        recurrent = quantize_rows(weight, config.weight_bits, fraction)
+    layer, here = network.layers[index], grid.layers[index]
+    neurons, fraction = require_brf(layer), here.state_fraction
+    recurrent = folded_recurrent(network, index)
     refractory = _refractory(neurons)
     try:
         poles = _solve(neurons, config, arithmetic, largest_reset(refractory, fraction, arithmetic))
@@ -107,8 +95,10 @@ def _layer(
         rotation_exponent=poles.rotation_exponent,
         energy_bound=poles.energy_bound,
         refractory=refractory,
-        input=into,
-        recurrent=recurrent,
+        input=round_rows(folded_input(network, index), arithmetic.weight_bits, here.input),
+        recurrent=None
+        if recurrent is None or here.recurrent is None
+        else round_rows(recurrent, arithmetic.weight_bits, here.recurrent),
     )
 
 
@@ -123,17 +113,14 @@ def _solve(neurons: BRFNeurons, config: QuantizationConfig, arithmetic: Arithmet
             return lava_constants(float_poles(neurons), bits, fraction)
 
 
-def _readout(network: FloatNetwork, arithmetic: Arithmetic, ranges: Ranges) -> Readout:
-    fraction = fraction_bits(HEADROOM * ranges.readout, arithmetic.state_bits)
-    tau = network.readout.tau.astype(np.float64)
-    with np.errstate(divide="ignore"):
-        forget = -np.expm1(-1 / tau)  # 1 - alpha
-    leak = to_fixed(forget, READOUT_LEAK_BITS)
+def _readout(network: FloatNetwork, arithmetic: Arithmetic, grid: Grid) -> Readout:
+    readout = network.readout
+    leak = to_fixed(forgetting(readout), READOUT_LEAK_BITS)
     if (leak < 1).any():
         worst = int(leak.argmin())
         raise InvalidNetwork(
-            f"readout {worst}: tau = {tau[worst]:.4g} steps leaves 1 - alpha below 2**-{READOUT_LEAK_BITS}, which "
-            "rounds to a readout that never forgets; lower tau"
+            f"readout {worst}: tau = {readout.tau[worst]:.4g} steps leaves 1 - alpha below 2**-{READOUT_LEAK_BITS}, "
+            "which rounds to a readout that never forgets; lower tau"
         )
-    weight = network.readout.weight.astype(np.float64) * forget[:, None]
-    return Readout(fraction, leak, READOUT_LEAK_BITS, quantize_rows(weight, arithmetic.readout_weight_bits, fraction))
+    weight = round_rows(folded_readout(readout), arithmetic.readout_weight_bits, grid.readout)
+    return Readout(grid.readout_fraction, leak, READOUT_LEAK_BITS, weight)

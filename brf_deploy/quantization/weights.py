@@ -14,14 +14,17 @@ FINER_STEPS = 3
 LARGEST_SHIFT = 40
 
 
-def quantize_rows(weight: npt.NDArray[np.float64], bits: int, largest_exponent: int) -> Synapses:
-    """Integers of `bits` bits, symmetric, with the row exponent that gives the least squared error."""
-    limit = symmetric_limit(bits)
-    unclipped = _unclipped_exponent(weight, limit, largest_exponent)
-    candidates = [np.minimum(unclipped + finer, largest_exponent) for finer in range(FINER_STEPS)]
-    errors = np.stack([_row_error(weight, _round(weight, s, limit), s) for s in candidates])
-    exponent = np.choose(errors.argmin(axis=0), candidates)
-    return Synapses(_round(weight, exponent, limit), exponent)
+def best_exponents(weight: npt.NDArray[np.float64], bits: int, largest: int) -> Ints:
+    """Per row the exponent, at most `largest`, at which integers of `bits` bits have the least squared error."""
+    unclipped = _unclipped_exponent(weight, symmetric_limit(bits), largest)
+    candidates = [np.minimum(unclipped + finer, largest) for finer in range(FINER_STEPS)]
+    errors = np.stack([_row_error(weight, round_rows(weight, bits, exponent)) for exponent in candidates])
+    return np.asarray(np.choose(errors.argmin(axis=0), candidates), np.int64)
+
+
+def round_rows(weight: npt.NDArray[np.float64], bits: int, exponent: Ints) -> Synapses:
+    """Nearest integers of `bits` bits, symmetric, under the given exponents; what lies beyond is clipped."""
+    return Synapses(saturate(to_fixed(weight, exponent[:, None]), symmetric_limit(bits)), exponent)
 
 
 def _unclipped_exponent(weight: npt.NDArray[np.float64], limit: int, largest: int) -> Ints:
@@ -32,9 +35,5 @@ def _unclipped_exponent(weight: npt.NDArray[np.float64], limit: int, largest: in
     return np.asarray(np.clip(fit, largest - LARGEST_SHIFT, largest), np.int64)
 
 
-def _round(weight: npt.NDArray[np.float64], exponent: Ints, limit: int) -> Ints:
-    return saturate(to_fixed(weight, exponent[:, None]), limit)
-
-
-def _row_error(weight: npt.NDArray[np.float64], mantissa: Ints, exponent: Ints) -> npt.NDArray[np.float64]:
-    return np.asarray(np.square(to_real(mantissa, exponent[:, None]) - weight).sum(axis=1))
+def _row_error(weight: npt.NDArray[np.float64], rounded: Synapses) -> npt.NDArray[np.float64]:
+    return np.asarray(np.square(to_real(rounded.mantissa, rounded.exponent[:, None]) - weight).sum(axis=1))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from brf_training.neurons.rf import RF
     from brf_training.objective import Loss, Objective
     from brf_training.published import read_published
-    from brf_training.recipe import load_recipe
+    from brf_training.quantized import QuantizedNetwork
+    from brf_training.recipe_file import load_recipe
     from brf_training.surrogate import spike
     from brf_training.train import train_network
 
@@ -30,6 +31,7 @@ __all__ = [
     "LeakyReadout",
     "Loss",
     "Objective",
+    "QuantizedNetwork",
     "RecurrentLayer",
     "RecurrentNetwork",
     "evaluate",
@@ -46,7 +48,8 @@ _MODULE_OF = {
     "LeakyReadout": "model", "RecurrentLayer": "model", "RecurrentNetwork": "model",
     "Loss": "objective", "Objective": "objective", "evaluate": "evaluation",
     "from_float_network": "extract", "to_float_network": "extract",
-    "load_recipe": "recipe", "read_published": "published", "spike": "surrogate", "train_network": "train",
+    "load_recipe": "recipe_file", "read_published": "published", "QuantizedNetwork": "quantized",
+    "spike": "surrogate", "train_network": "train",
 }  # fmt: skip
 
 

@@ -11,14 +11,14 @@ from brf_deploy.errors import InvalidInput
 from brf_training.kernels.choice import run_problem
 from brf_training.kernels.events import Events
 from brf_training.kernels.problem import Engine, Kind, LayerTensors, Outcome, Problem, ReadoutTensors
-from brf_training.neurons.leaky_integrator import decay, leaky_step
-from brf_training.neurons.neuron import AnyNeuron
+from brf_training.neurons.leaky_integrator import FixedLeaky, Integrator, Leaky, decay, leaky_step
+from brf_training.neurons.neuron import AnyDynamics
 
 
 class Cell(NamedTuple):
     """One layer: its neuron, raw values by name (neurons,), weights (neurons, inputs) and (neurons, neurons)."""
 
-    neuron: AnyNeuron
+    neuron: AnyDynamics
     raw: Mapping[str, Tensor]
     input_weight: Tensor
     recurrent_weight: Tensor | None
@@ -29,6 +29,24 @@ class Integrators(NamedTuple):
 
     tau: Tensor
     weight: Tensor
+
+    @property
+    def alpha(self) -> Tensor:
+        """What they keep in one step (outputs)."""
+        return decay(self.tau)
+
+    @property
+    def kind(self) -> Integrator:
+        """Of real numbers."""
+        return Leaky()
+
+
+class FixedIntegrators(NamedTuple):
+    """The readout of an integer network: decays (outputs), weight (outputs, neurons), both as real numbers."""
+
+    alpha: Tensor
+    weight: Tensor
+    kind: FixedLeaky
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +101,7 @@ def run_readout(integrators: Integrators, spikes: Tensor) -> Tensor:
 
 def run_sequence(
     cells: Sequence[Cell],
-    integrators: Integrators,
+    integrators: Integrators | FixedIntegrators,
     inputs: Tensor | Events,
     keep_spikes: bool = False,
     *,
@@ -118,7 +136,7 @@ def _spikes(outcome: Outcome) -> tuple[Tensor, ...]:
 
 def _problem(
     cells: Sequence[Cell],
-    integrators: Integrators | None,
+    integrators: Integrators | FixedIntegrators | None,
     inputs: Tensor | Events,
     keep_spikes: bool,
     carry: Carry | None,
@@ -131,8 +149,7 @@ def _problem(
         kinds.append(Kind(cell.neuron, type(parameters), tuple(parameters[len(tensors) :])))
         first = (None, None) if carry is None else (carry.states[index], carry.spikes[index])
         layers.append(LayerTensors(torch.stack(tensors), cell.input_weight, cell.recurrent_weight, *first))
-    readout = None
-    if integrators is not None:
-        first_readout = None if carry is None else carry.readout
-        readout = ReadoutTensors(decay(integrators.tau), integrators.weight, first_readout)
-    return Problem(inputs, tuple(kinds), tuple(layers), readout, keep_spikes)
+    if integrators is None:
+        return Problem(inputs, tuple(kinds), tuple(layers), None, keep_spikes, Leaky())
+    readout = ReadoutTensors(integrators.alpha, integrators.weight, None if carry is None else carry.readout)
+    return Problem(inputs, tuple(kinds), tuple(layers), readout, keep_spikes, integrators.kind)

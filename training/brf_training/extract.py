@@ -28,9 +28,14 @@ def to_float_network(
 
 
 def from_float_network(network: FloatNetwork) -> RecurrentNetwork:
-    """The trainable model of a float network; `to_float_network` gives the same arrays back, bit for bit."""
+    """The trainable model of a float network; `to_float_network` gives the same arrays back, bit for bit.
+
+    Weights that are exactly 0 are what pruning left out; training keeps them at 0.
+    """
     integrators = Integrators(tensor_of(network.readout.tau), tensor_of(network.readout.weight))
-    return RecurrentNetwork([_module(layer) for layer in network.layers], LeakyReadout(integrators))
+    model = RecurrentNetwork([_module(layer) for layer in network.layers], LeakyReadout(integrators))
+    model.hold_zeros()
+    return model
 
 
 def array_of(tensor: Tensor) -> npt.NDArray[Any]:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from brf_deploy.errors import InvalidInput, InvalidNetwork
-from brf_training.cell_loop import Cell, Integrators, SequenceRun, run_layer, run_readout, run_sequence
+from brf_training.cell_loop import Carry, Cell, Integrators, SequenceRun, run_layer, run_readout, run_sequence
 from brf_training.initial import Distribution, xavier_uniform
+from brf_training.kernels.events import Events
 from brf_training.neurons.leaky_integrator import INITIAL_TAU
-from brf_training.neurons.neuron import AnyNeuron
+from brf_training.neurons.neuron import AnyNeuron, Neuron
 
 
 class RecurrentLayer(nn.Module):
@@ -19,11 +20,21 @@ class RecurrentLayer(nn.Module):
 
     Parameters are the neuron's raw values (neurons,), e.g. ``omega`` and ``b_offset``, ``input_weight`` (neurons,
     inputs) and ``recurrent_weight`` (neurons, neurons) or None. Make one with `create`, or from a cell of tensors.
+    ``input_mask`` and ``recurrent_mask`` tell which weights may be other than 0; None where all may.
+    `RecurrentNetwork.project` holds them.
     """
+
+    input_mask: Tensor | None
+    recurrent_mask: Tensor | None
 
     def __init__(self, cell: Cell, name: str = "hidden") -> None:
         super().__init__()
-        self.neuron, self.name = cell.neuron, name
+        if not isinstance(cell.neuron, Neuron):
+            raise InvalidInput(
+                f"layer '{name}': {cell.neuron.kind} neurons are not trained themselves; give their float kind"
+            )
+        self.neuron: AnyNeuron = cell.neuron
+        self.name = name
         count = cell.input_weight.shape[0]
         for parameter in cell.neuron.initial:
             _check_shape(f"layer '{name}' {parameter}", cell.raw[parameter], (count,))
@@ -33,6 +44,8 @@ class RecurrentLayer(nn.Module):
         if cell.recurrent_weight is not None:
             _check_shape(f"layer '{name}' recurrent_weight", cell.recurrent_weight, (count, count))
             self.recurrent_weight = nn.Parameter(cell.recurrent_weight.detach().clone())
+        self.register_buffer("input_mask", None)
+        self.register_buffer("recurrent_mask", None)
 
     @classmethod
     def create(
@@ -74,15 +87,32 @@ class RecurrentLayer(nn.Module):
         """Spikes (time, batch, neurons) for inputs (time, batch, inputs), from silence."""
         return run_layer(self.cell, inputs)
 
+    def hold_zeros(self) -> None:
+        """From now on, weights that are exactly 0 stay so."""
+        self.input_mask = _where_not_zero(self.input_weight)
+        if self.recurrent_weight is not None:
+            self.recurrent_mask = _where_not_zero(self.recurrent_weight)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Move parameters back to where the dynamics are defined, and weights that a mask leaves out to 0."""
+        self.neuron.project(self.raw)
+        _hold(self.input_weight, self.input_mask)
+        if self.recurrent_weight is not None:
+            _hold(self.recurrent_weight, self.recurrent_mask)
+
 
 class LeakyReadout(nn.Module):
-    """Leaky integrators: raw ``tau`` (outputs), in steps, and ``weight`` (outputs, neurons)."""
+    """Leaky integrators: raw ``tau`` (outputs), in steps, ``weight`` (outputs, neurons) and its ``mask``, or None."""
+
+    mask: Tensor | None
 
     def __init__(self, integrators: Integrators) -> None:
         super().__init__()
         _check_shape("readout tau", integrators.tau, integrators.weight.shape[:1])
         self.tau = nn.Parameter(integrators.tau.detach().clone())
         self.weight = nn.Parameter(integrators.weight.detach().clone())
+        self.register_buffer("mask", None)
 
     @classmethod
     def create(
@@ -105,6 +135,15 @@ class LeakyReadout(nn.Module):
         """Readout (time, batch, outputs) of spikes (time, batch, neurons)."""
         return run_readout(self.integrators, spikes)
 
+    def hold_zeros(self) -> None:
+        """From now on, weights that are exactly 0 stay so."""
+        self.mask = _where_not_zero(self.weight)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Move weights that the mask leaves out to 0."""
+        _hold(self.weight, self.mask)
+
 
 class RecurrentNetwork(nn.Module):
     """A chain of spiking layers and a leaky readout; raises `InvalidNetwork` where widths do not fit."""
@@ -125,15 +164,40 @@ class RecurrentNetwork(nn.Module):
         """The layers, first to last, under their own type."""
         return [layer for layer in self.layers if isinstance(layer, RecurrentLayer)]
 
-    def forward(self, inputs: Tensor, keep_spikes: bool = False) -> SequenceRun:
-        """Run real inputs (time, batch, inputs) from silence; spikes are returned on request."""
-        return run_sequence([layer.cell for layer in self.chain], self.readout.integrators, inputs, keep_spikes)
+    @property
+    def network(self) -> Self:
+        """Itself: the float network that a trainer saves and looks into."""
+        return self
 
-    @torch.no_grad()
+    def forward(self, inputs: Tensor | Events, keep_spikes: bool = False, *, carry: Carry | None = None) -> SequenceRun:
+        """Run real inputs (time, batch, inputs) from silence or from `carry`; spikes are returned on request."""
+        cells = [layer.cell for layer in self.chain]
+        return run_sequence(cells, self.readout.integrators, inputs, keep_spikes, carry=carry)
+
+    def hold_zeros(self) -> None:
+        """From now on, weights that are exactly 0 stay so: a network that was pruned stays pruned."""
+        for part in self._parts:
+            part.hold_zeros()
+
     def project(self) -> None:
-        """Move parameters back to where the dynamics are defined; call it after each optimiser step."""
-        for layer in self.chain:
-            layer.neuron.project(layer.raw)
+        """Move parameters back to where the dynamics are defined and masks hold; call it after each optimiser step."""
+        for part in self._parts:
+            part.project()
+
+    @property
+    def _parts(self) -> list[RecurrentLayer | LeakyReadout]:
+        return [*self.chain, self.readout]
+
+
+def _where_not_zero(weight: Tensor) -> Tensor | None:
+    """A mask of the weights that are not 0, None where all are such."""
+    mask = weight.detach() != 0
+    return None if bool(mask.all()) else mask
+
+
+def _hold(weight: Tensor, mask: Tensor | None) -> None:
+    if mask is not None:
+        weight.masked_fill_(~mask, 0)
 
 
 def _check_sources(name: str, weight: Tensor, below: RecurrentLayer) -> None:

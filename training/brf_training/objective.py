@@ -35,3 +35,14 @@ class Objective:
         if self.loss is Loss.LAST_STEP:
             first, labels = len(readout) - 1, labels[-1] if labels.ndim == 2 else labels
         return cross_entropy(readout, labels, first)
+
+    def steps(self, total: int) -> int:
+        """How many of `total` steps it looks at."""
+        return 1 if self.loss is Loss.LAST_STEP else total - self.skip_steps
+
+    def within(self, first: int, steps: int, total: int) -> "Objective | None":
+        """The part of it that `steps` from `first` of `total` bear; None where it looks at none of them."""
+        if self.loss is Loss.LAST_STEP:
+            return Objective(self.loss) if first + steps == total else None
+        skipped = max(0, self.skip_steps - first)
+        return Objective(self.loss, skipped) if skipped < steps else None

@@ -1,40 +1,77 @@
-"""Recipes: everything that decides a training run, in one TOML file."""
+"""Recipes: everything that decides a training run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from importlib.resources import as_file, files
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, Self
 
-import numpy as np
-
-from brf_deploy.errors import BrfError, InvalidFile, InvalidInput
-from brf_training.initial import Distribution, Normal, Uniform
-from brf_training.neurons import NEURONS
+from brf_deploy.errors import InvalidFile, InvalidInput
+from brf_deploy.quantization import QuantizationConfig
+from brf_training.budget import Budget
+from brf_training.initial import Distribution
 from brf_training.neurons.neuron import AnyNeuron
-from brf_training.objective import Loss, Objective
-from brf_training.toml_table import Table, read_toml
+from brf_training.objective import Objective
+from brf_training.pruning import Pruning
 
-SHIPPED = files("brf_training") / "recipes"
 SCHEDULES = ("linear", "constant")
-DISTRIBUTIONS: dict[str, type[Distribution]] = {"uniform": Uniform, "normal": Normal}
+PRECISIONS = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class FreshNetwork:
+    """A network with values drawn at random.
+
+    neuron: with its constants (dt, ...). initial: where its raw values start. layers: neurons a layer. tau: where the
+    readout's time constants start, steps.
+    """
+
+    neuron: AnyNeuron
+    initial: Mapping[str, Distribution]
+    layers: tuple[int, ...]
+    tau: Distribution
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A model (.safetensors) to go on from, and the digest of its bytes."""
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """The model that lies there now; raises `InvalidFile` where none does."""
+        if not path.is_file():
+            raise InvalidFile(f"model '{path}': no such file; make one with `brf-deploy train` or `brf-deploy import`")
+        return cls(path.resolve(), sha256(path.read_bytes()).hexdigest())
+
+    def check(self) -> None:
+        """Refuse a file that is no longer the one meant; raises `InvalidFile`."""
+        found = self.at(self.path).sha256
+        if found != self.sha256:
+            raise InvalidFile(
+                f"model '{self.path}': SHA-256 {found[:16]}... found, the recipe says {self.sha256[:16]}...; give the "
+                "file that the run started from, or name this one with --from"
+            )
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A validated recipe.
 
-    task: its name. seed: of initial values, validation split and batch order. neuron: with its constants (dt, ...).
-    initial: where its raw values start. layers: neurons a layer. tau: where the readout's time constants start,
-    steps. learning_rate: of Adam; schedule "linear" lowers it to 0 over the epochs. clip_norm: largest gradient norm,
-    or None. validation_fraction: of the training samples.
+    task: its name. description: a line for lists. seed: of initial values, validation split and batch order. network:
+    what is trained. learning_rate: of Adam; schedule "linear" lowers it to 0 over the epochs. clip_norm: largest
+    gradient norm, or None. validation_fraction: of the training samples, where the data set does not say which.
+    samples: how many of those to use, drawn at random, or None for all. slow_share: share of the learning rate that all
+    but the hidden layers' weights take. truncate_steps: steps after which backpropagation through time is cut, or None.
+    precision: of parameters and states. patience: epochs without a better one after which to stop, or None.
+    quantization, budget, pruning: what the network is to fit, or None.
     """
 
     task: str
     seed: int
-    neuron: AnyNeuron
-    initial: Mapping[str, Distribution]
-    layers: tuple[int, ...]
-    tau: Distribution
+    network: FreshNetwork | TrainedNetwork
     epochs: int
     batch_size: int
     learning_rate: float
@@ -42,80 +79,34 @@ class Recipe:
     objective: Objective
     clip_norm: float | None
     validation_fraction: float
+    description: str = ""
+    samples: int | None = None
+    slow_share: float = 1.0
+    truncate_steps: int | None = None
+    precision: str = "float32"
+    patience: int | None = None
+    quantization: QuantizationConfig | None = None
+    budget: Budget | None = None
+    pruning: Pruning | None = None
+
+    def __post_init__(self) -> None:
+        if self.quantization is not None and not isinstance(self.network, TrainedNetwork):
+            raise InvalidInput(
+                f"recipe for '{self.task}': quantization of a network with random values; its state ranges and "
+                "exponents are taken from a trained one, name that with --from MODEL.safetensors"
+            )
+        if self.budget is not None and self.truncate_steps is not None:
+            raise InvalidInput(
+                f"recipe for '{self.task}': a budget together with truncate_steps = {self.truncate_steps}; a budget "
+                "holds for whole samples, leave truncate_steps out"
+            )
 
 
-def shipped_recipes() -> list[str]:
-    """Names of the recipes that come with this package."""
-    return sorted(entry.name.removesuffix(".toml") for entry in SHIPPED.iterdir() if entry.name.endswith(".toml"))
-
-
-def load_recipe(name: str) -> Recipe:
-    """A shipped recipe by name, or a file by path (anything ending in ``.toml``).
-
-    Raises `InvalidInput` for an unknown name, `InvalidFile` naming file and key for anything wrong in it.
-    """
-    if name.endswith(".toml"):
-        return read_recipe(Path(name))
-    if name not in shipped_recipes():
-        raise InvalidInput(
-            f"recipe '{name}': none of that name is shipped, there are {', '.join(shipped_recipes())}; name a TOML "
-            "file of your own with --recipe FILE.toml"
-        )
-    with as_file(SHIPPED / f"{name}.toml") as path:
-        return read_recipe(path)
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read and validate a recipe file; every key that has no default must be there, and no other."""
-    file = read_toml(path)
-    network, training = file.table("network"), file.table("training")
-    neuron, initial = _neuron(file.table("neuron"))
-    loss = Loss(training.choice("loss", [loss.value for loss in Loss]))
-    recipe = Recipe(
-        task=file.text("task"),
-        seed=file.integer("seed", 0, 2**63 - 1, default=0),
-        neuron=neuron,
-        initial=initial,
-        layers=network.integers("layers", 1, 2**16),
-        tau=_distribution(network, "tau"),
-        epochs=training.integer("epochs", 1, 10**6),
-        batch_size=training.integer("batch_size", 1, 10**6),
-        learning_rate=training.number("learning_rate", 1e-9, 10),
-        schedule=training.choice("schedule", SCHEDULES, default="linear"),
-        objective=Objective(loss, training.integer("skip_steps", 0, 2**31, default=0)),
-        clip_norm=training.number("clip_norm", 1e-9, 1e9) if "clip_norm" in training else None,
-        validation_fraction=training.number("validation_fraction", 0.001, 0.9, default=0.1),
-    )
-    for table in (network, training, file):
-        table.close()
-    return recipe
-
-
-def _neuron(table: Table) -> tuple[AnyNeuron, dict[str, Distribution]]:
-    """The table ``neuron``: its kind, its constants as numbers, its raw values as distributions."""
-    kind = NEURONS[table.choice("kind", list(NEURONS))]
-    constants = {field.name: table.number(field.name, 0, 1e9, default=field.default) for field in fields(kind)}
-    initial = {name: _distribution(table, name) if name in table else start for name, start in kind.initial.items()}
-    table.close()
-    try:
-        neuron = kind(**constants)
-        neuron.to_ground({name: np.array(start.extremes) for name, start in initial.items()})
-    except BrfError as error:
-        raise InvalidFile(
-            f"recipe '{table.path}': neuron: constants or initial values out of range: {error}"
-        ) from error
-    return neuron, initial
-
-
-def _distribution(table: Table, key: str) -> Distribution:
-    """``{ uniform = [low, high] }`` or ``{ normal = [mean, std] }``."""
-    entry = table.table(key)
-    chosen = [name for name in DISTRIBUTIONS if name in entry]
-    if len(chosen) != 1:
-        table.fail(key, entry.left, "{ uniform = [low, high] } or { normal = [mean, std] }")
-    numbers = entry.pair(chosen[0])
-    entry.close()
-    try:
-        return DISTRIBUTIONS[chosen[0]](*numbers)
-    except BrfError as error:
-        raise InvalidFile(f"recipe '{table.path}': {table.name}{key}: {error}") from error
+def differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
+    """Where two recipes differ, as ``name: old, new`` a value."""
+    if is_dataclass(old) and type(old) is type(new):
+        for field in fields(old):
+            inner = f"{name}.{field.name}" if name else field.name
+            yield from differences(getattr(old, field.name), getattr(new, field.name), inner)
+    elif old != new:
+        yield f"{name}: {old}, {new}"

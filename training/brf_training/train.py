@@ -1,176 +1,207 @@
-"""Training: a recipe and a task become a float network on disk."""
+"""Training: a recipe and a task become a float network on disk, and its integer form where that was trained."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from math import isfinite
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-import torch
-
-from brf_deploy.errors import InvalidInput, InvalidNetwork
-from brf_deploy.float_file import load_float_network, save_float_network
+from brf_deploy.errors import InvalidFile, InvalidInput
+from brf_deploy.float_file import save_float_network
+from brf_deploy.network_file import save_network
 from brf_deploy.output import write_json
 from brf_deploy.task import Samples, Task
-from brf_training.evaluation import ModelEvaluation, batches, evaluate
-from brf_training.extract import from_float_network, to_float_network
+from brf_deploy.whole_file import write_whole
+from brf_training.checkpoint import load_checkpoint, save_checkpoint
+from brf_training.distributed import Ranks
+from brf_training.extract import to_float_network
+from brf_training.identity import check_identity, run_identity
 from brf_training.kernels.native import one_torch_thread
-from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
-from brf_training.monitor import EpochMetrics, Monitor, metrics_file, tensorboard_events
+from brf_training.monitor import EpochMetrics, MetricsFile, Monitor, tensorboard_events
+from brf_training.quantized import QuantizedNetwork
 from brf_training.recipe import Recipe
+from brf_training.recipe_file import parse_recipe, recipe_text
+from brf_training.selection import standing
+from brf_training.summary import Summary, summarize_run
+from brf_training.trainer import Trainer
 
-MODEL, METRICS, SUMMARY, EVENTS = "model.safetensors", "metrics.jsonl", "summary.json", "tensorboard"
+MODEL, NETWORK = "model.safetensors", "net.nir"
+CHECKPOINT, RECIPE, METRICS, SUMMARY, EVENTS = (
+    "checkpoint.safetensors", "recipe.toml", "metrics.jsonl", "summary.json", "tensorboard",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a run came to, as ``summary.json`` holds it; accuracies in 0..1, the test split seen once at the end."""
+class Conduct:
+    """How a run is conducted, without a say in what it computes.
 
-    task: str
-    neuron: str
-    parameters: int
-    seed: int
-    epochs: int
-    best_epoch: int
-    validation_accuracy: float
-    test_accuracy: float
-    test_spikes_per_sample: float
-    seconds: float
+    resume: go on from the folder's checkpoint. time_limit: seconds within which to stop, after at least one epoch, or
+    None. checkpoint_every: seconds between checkpoints within an epoch. ranks: this process among those of torchrun.
+    """
+
+    resume: bool = False
+    time_limit: float | None = None
+    checkpoint_every: float = 300.0
+    ranks: Ranks = field(default_factory=Ranks)
 
 
-def build_model(recipe: Recipe, task: Task) -> RecurrentNetwork:
-    """A fresh model; the same seed gives the same values."""
-    generator = torch.Generator().manual_seed(recipe.seed)
-    widths = (task.inputs, *recipe.layers)
-    names = ["hidden"] if len(recipe.layers) == 1 else [f"hidden{index}" for index in range(len(recipe.layers))]
-    layers = [
-        RecurrentLayer.create(recipe.neuron, inputs, count, initial=recipe.initial, name=name, generator=generator)
-        for name, inputs, count in zip(names, widths[:-1], widths[1:], strict=True)
-    ]
-    return RecurrentNetwork(layers, LeakyReadout.create(widths[-1], task.classes, tau=recipe.tau, generator=generator))
+def train_network(
+    recipe: Recipe,
+    task: Task,
+    data: Path | None,
+    out: Path,
+    watch: Sequence[Monitor] = (),
+    conduct: Conduct | None = None,
+) -> Summary:
+    """Train, and keep in `out` the best model by validation loss, the metrics, the summary and what it takes to resume.
 
-
-def split_validation(samples: Samples, fraction: float, rng: np.random.Generator) -> tuple[Samples, Samples]:
-    """Samples to fit and samples to validate on, at random; at least one of each."""
-    if samples.count < 2:
-        raise InvalidInput(f"training split: {samples.count} samples, at least 2 needed: one to fit, one to validate")
-    order = rng.permutation(samples.count)
-    held = max(1, int(fraction * samples.count))
-    return samples.take(np.sort(order[held:])), samples.take(np.sort(order[:held]))
-
-
-class Trainer:
-    """A model with its optimiser, advanced epoch by epoch; on a CPU the same recipe gives the same bits."""
-
-    def __init__(self, recipe: Recipe, task: Task, samples: Samples) -> None:
-        self.recipe, self.task = recipe, task
-        self.rng = np.random.default_rng(recipe.seed)
-        self.fitted, self.held_out = split_validation(samples, recipe.validation_fraction, self.rng)
-        self.model = build_model(recipe, task)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.learning_rate)
-        self.epoch = 0
-
-    def run_epoch(self) -> EpochMetrics:
-        """One pass over the training samples, then validation."""
-        start = monotonic()
-        rate = self._set_learning_rate()
-        self.epoch += 1
-        loss = self._fit()
-        validation = self.measure(self.model, self.held_out)
-        if not isfinite(validation.loss):
-            self._fail(validation.loss, "validation")
-        return EpochMetrics(
-            epoch=self.epoch,
-            loss=loss,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
-            spikes_per_sample=validation.spikes_per_sample,
-            learning_rate=rate,
-            seconds=monotonic() - start,
-        )
-
-    def measure(self, model: RecurrentNetwork, samples: Samples) -> ModelEvaluation:
-        """Loss, accuracy and spikes under this recipe."""
-        return evaluate(model, samples, self.task.encoding, self.task.decision, self.recipe.objective)
-
-    def save(self, path: Path) -> None:
-        """Write the model as it is now; the file appears whole or not at all."""
-        notes = {"seed": str(self.recipe.seed), "epoch": f"{self.epoch} of {self.recipe.epochs}"}
-        skip_steps = self.recipe.objective.skip_steps
-        save_float_network(to_float_network(self.model, self.task.name, self.task.encoding, skip_steps, notes), path)
-
-    def _fit(self) -> float:
-        """One pass over the training samples in a new order; the mean loss."""
-        total, order = 0.0, self.rng.permutation(self.fitted.count)
-        for inputs, labels in batches(self.fitted, self.task.encoding, self.recipe.batch_size, order):
-            loss = self.recipe.objective(self.model.forward(inputs).readout, labels)
-            if not isfinite(loss.item()):
-                self._fail(loss.item(), "training")
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            if self.recipe.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
-            self.optimizer.step()
-            self.model.project()
-            total += loss.item() * inputs.shape[1]
-        return total / self.fitted.count
-
-    def _set_learning_rate(self) -> float:
-        linear = self.recipe.schedule == "linear"
-        rate = self.recipe.learning_rate * (1 - self.epoch / self.recipe.epochs if linear else 1)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
-
-    def _fail(self, loss: float, noun: str) -> None:
-        clip = "set clip_norm" if self.recipe.clip_norm is None else f"lower clip_norm ({self.recipe.clip_norm:g})"
-        raise InvalidNetwork(
-            f"training on '{self.task.name}': the {noun} loss is {loss} in epoch {self.epoch}, so a weight or a state "
-            f"overflowed; lower learning_rate ({self.recipe.learning_rate:g}) or {clip}. The best "
-            "checkpoint of the earlier epochs is kept"
-        )
-
-
-def train_network(recipe: Recipe, task: Task, data: Path | None, out: Path, watch: Sequence[Monitor] = ()) -> Summary:
-    """Train, and keep in `out` the model with the lowest validation loss, the metrics and the summary.
-
-    Raises `MissingData` or `InvalidFile` for the task's data, `InvalidNetwork` where the loss is no longer finite.
+    Raises `MissingData` or `InvalidFile` for the task's data or a damaged checkpoint, `InvalidInput` where the
+    checkpoint is of another run, `InvalidNetwork` where training diverges.
     """
     if recipe.task != task.name:
         raise InvalidInput(
             f"recipe: written for task '{recipe.task}', not for '{task.name}'; name another with --recipe"
         )
-    start = monotonic()
-    trainer, test = Trainer(recipe, task, task.load("train", data)), task.load("test", data)
-    out.mkdir(parents=True, exist_ok=True)
-    with one_torch_thread(), metrics_file(out / METRICS) as lines, tensorboard_events(out / EVENTS) as events:
-        best = _run_epochs(trainer, out / MODEL, (lines, events, *watch))
-    result = trainer.measure(from_float_network(load_float_network(out / MODEL)), test)
-    summary = Summary(
-        task=task.name,
-        neuron=recipe.neuron.kind,
-        parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
-        seed=recipe.seed,
-        epochs=recipe.epochs,
-        best_epoch=best.epoch,
-        validation_accuracy=best.validation_accuracy,
-        test_accuracy=result.accuracy,
-        test_spikes_per_sample=result.spikes_per_sample,
-        seconds=monotonic() - start,
-    )
-    write_json(out / SUMMARY, asdict(summary))
-    return summary
+    conduct = conduct or Conduct()
+    samples, test = task.load("train", data), task.load("test", data)
+    with one_torch_thread():
+        run = Run(Trainer(recipe, task, samples, conduct.ranks), out, conduct, run_identity(recipe, samples))
+        stopped = run.go_on(watch)
+        return run.finish(stopped, test)
 
 
-def _run_epochs(trainer: Trainer, model: Path, monitors: Sequence[Monitor]) -> EpochMetrics:
-    """Run every epoch of the recipe, keep the model of the best one, return its metrics."""
-    best: EpochMetrics | None = None
-    while best is None or trainer.epoch < trainer.recipe.epochs:
-        metrics = trainer.run_epoch()
-        if best is None or metrics.validation_loss < best.validation_loss:
-            trainer.save(model)
-            best = metrics
+def recipe_of_run(folder: Path) -> Recipe:
+    """The recipe of the checkpoint in a folder; raises `InvalidFile` where there is none."""
+    path = folder / CHECKPOINT
+    return parse_recipe(load_checkpoint(path)["identity"]["recipe"], str(path))
+
+
+class Run:
+    """A trainer and the folder that it writes to; processes other than the first only read it."""
+
+    def __init__(self, trainer: Trainer, folder: Path, conduct: Conduct, identity: dict[str, str]) -> None:
+        self.trainer, self.folder, self.conduct, self.identity = trainer, folder, conduct, identity
+        self.best: EpochMetrics | None = None
+        self.started = self.saved = monotonic()
+        self.seconds_before = 0.0  # of the run, before it was interrupted
+        self.last_epoch: float | None = None  # seconds
+        position = self._restore() if conduct.resume else 0
+        if conduct.ranks.first:
+            self._prepare(position)
+
+    def go_on(self, watch: Sequence[Monitor]) -> str:
+        """Run epochs until there is a reason to stop; that reason."""
+        with ExitStack() as stack:
+            monitors = [*watch]
+            if self.conduct.ranks.first:
+                monitors.append(stack.enter_context(tensorboard_events(self.folder / EVENTS, self.trainer.epoch)))
+            while (reason := self._reason_to_stop()) is None:
+                self._run_epoch(monitors)
+        return reason
+
+    def finish(self, stopped: str, test: Samples) -> Summary:
+        """Measure the best epoch on the test samples; the summary, written down."""
+        assert self.best is not None
+        self.conduct.ranks.meet()  # the first process has written the model
+        summary = summarize_run(
+            self.trainer, self.best, test, self.folder / MODEL, self.folder / NETWORK,
+            stopped=stopped, seconds=self.seconds,
+        )  # fmt: skip
+        if self.conduct.ranks.first:
+            write_json(self.folder / SUMMARY, asdict(summary))
+        return summary
+
+    @property
+    def seconds(self) -> float:
+        """That the run has taken, without what lies between interruption and resumption."""
+        return self.seconds_before + monotonic() - self.started
+
+    def _run_epoch(self, monitors: Sequence[Monitor]) -> None:
+        start = monotonic()
+
+        def after_batch(done: int, total: int) -> None:
+            for monitor in monitors:
+                monitor.on_batch(done, total)
+            if done < total and monotonic() - self.saved > self.conduct.checkpoint_every:
+                self._save_checkpoint()
+
+        metrics = self.trainer.run_epoch(after_batch)
+        if self.best is None or self._standing(metrics) < self._standing(self.best):
+            self.best = metrics
+            self._save_network()
+        if self.conduct.ranks.first:
+            self.metrics.on_epoch(metrics)
+        self._save_checkpoint()
         for monitor in monitors:
-            monitor(metrics)
-    return best
+            monitor.on_epoch(metrics)
+        self.last_epoch = monotonic() - start
+
+    def _reason_to_stop(self) -> str | None:
+        recipe, epoch = self.trainer.recipe, self.trainer.epoch
+        if epoch >= recipe.epochs:
+            return "finished"
+        if recipe.patience is not None and self.best is not None and epoch - self.best.epoch >= recipe.patience:
+            return "early stop"
+        limit, another = self.conduct.time_limit, self.last_epoch
+        late = limit is not None and another is not None and monotonic() - self.started + another > limit
+        return "time limit" if self.conduct.ranks.of_first(late) else None
+
+    def _standing(self, metrics: EpochMetrics) -> tuple[float, float]:
+        return standing(metrics, self.trainer.recipe)
+
+    def _restore(self) -> int:
+        """Put back the checkpoint's state; how many bytes of metrics belong to it."""
+        path = self.folder / CHECKPOINT
+        state = load_checkpoint(path)
+        check_identity(state["identity"], self.identity, path)
+        self.trainer.restore(state["trainer"])
+        self.best = None if state["best"] is None else EpochMetrics(**state["best"])
+        self.seconds_before = state["seconds"]
+        if self.best is not None and not (self.folder / MODEL).is_file():
+            raise InvalidFile(
+                f"model '{self.folder / MODEL}': no such file, and the checkpoint does not hold the best epoch; put it "
+                "back, or start the run again"
+            )
+        position: int = state["metrics"]
+        return position
+
+    def _prepare(self, position: int) -> None:
+        """Make the folder ready: what an earlier run left goes, and the first checkpoint is there from the start."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for part in self.folder.glob("*.part"):  # of files that a killed process was writing
+            part.unlink()
+        if not self.conduct.resume:
+            for name in (CHECKPOINT, MODEL, NETWORK, SUMMARY):
+                (self.folder / name).unlink(missing_ok=True)
+        self.metrics = MetricsFile(self.folder / METRICS, position)
+        write_whole(self.folder / RECIPE, recipe_text(self.trainer.recipe).encode())
+        if not self.conduct.resume:
+            if self.trainer.recipe.quantization is not None:
+                self._save_network()  # where the format is not installed this fails now, not after an epoch
+            self._save_checkpoint()
+
+    def _save_checkpoint(self) -> None:
+        if not self.conduct.ranks.first:
+            return
+        state = {
+            "identity": self.identity,
+            "trainer": self.trainer.state(),
+            "best": None if self.best is None else asdict(self.best),
+            "metrics": self.metrics.position,
+            "seconds": self.seconds,
+        }
+        save_checkpoint(state, self.folder / CHECKPOINT)
+        self.saved = monotonic()
+
+    def _save_network(self) -> None:
+        """Write the model as it is now, and its integer network where that is what is trained."""
+        if not self.conduct.ranks.first:
+            return
+        trainer, recipe = self.trainer, self.trainer.recipe
+        notes = {"seed": str(recipe.seed), "epoch": f"{trainer.epoch} of {recipe.epochs}"}
+        model, task, skip_steps = trainer.model, trainer.task, recipe.objective.skip_steps
+        save_float_network(
+            to_float_network(model.network, task.name, task.encoding, skip_steps, notes), self.folder / MODEL
+        )
+        if isinstance(model, QuantizedNetwork):
+            save_network(model.integer_network(), self.folder / NETWORK)

@@ -32,7 +32,7 @@ public:
     BackwardTile(const Sequence<R>& sequence, const Products<R>& products, const GradientLayout<R>& layout, R* gradients, int groups)
         : sequence_(sequence), a_(sequence.arguments), products_(products), layout_(layout), gradients_(gradients), groups_(groups),
           interval_(std::min(a_.interval, a_.steps)), events_(sequence.input_lists()), go_(space(interval_, sequence.readout_width)),
-          gy_(space(1, sequence.readout_width)), y_(size_t(sequence.readout_width)), drive_(size_t(sequence.readout_width)),
+          gy_(space(1, sequence.readout_width)), y_(size_t(sequence.readout_width)), now_(size_t(sequence.readout_width)), drive_(size_t(sequence.readout_width)),
           g_inputs_(a_.g_inputs ? space(1, padded(sequence.layers.front().inputs)) : 0) {
         int widest = 0;
         for (const Layer<R>& layer : sequence.layers) widest = std::max(widest, layer.width);
@@ -150,26 +150,29 @@ private:
         if (a_.g_inputs) pass_to_inputs(k);
     }
 
-    // y_t = alpha y_{t-1} + (1 - alpha) d_t with d_t = readout_weight @ z_t.
+    // y_t from y_{t-1} and the drive d_t = readout_weight @ z_t.
     void integrate_back(int k, int row) {
         const int outputs = a_.outputs, t = start_ + k;
         const size_t place = (size_t(t) * a_.batch + first_ + row) * outputs;
-        const R* before = t ? static_cast<const R*>(a_.readout) + place - size_t(a_.batch) * outputs
-                            : static_cast<const R*>(a_.first_readout);
+        const R* readout = static_cast<const R*>(a_.readout) + place;
+        const R* before = t ? readout - size_t(a_.batch) * outputs : static_cast<const R*>(a_.first_readout);
         if (t == 0 && before) before += size_t(first_ + row) * outputs;
         R* go = readout_row(go_, k, row);
         R* gy = readout_row(gy_, 0, row);
         std::copy_n(static_cast<const R*>(a_.g_readout) + place, outputs, go);
+        std::copy_n(readout, outputs, static_cast<R*>(now_));
         if (before) std::copy_n(before, outputs, static_cast<R*>(y_));
         else y_.clear();
         drive_.clear();
         add_rows(static_cast<R*>(drive_), static_cast<const R*>(sequence_.readout_rows), sequence_.readout_width, layers_.back().spikes, (k + 1) * rows_ + row);
-        for (int o = 0; o < sequence_.readout_width; o += LANES<R>) {
-            const Vec<R> alpha = at(sequence_.alpha + o), g = at(go + o) + at(gy + o);
-            at(g_ + layout_.alpha + o) += g * (at(y_ + o) - at(drive_ + o));
-            at(go + o) = (R(1) - alpha) * g;
-            at(gy + o) = alpha * g;
-        }
+        with_integrators<R>(a_.integrators, [&](const auto& integrators) {
+            for (int o = 0; o < sequence_.readout_width; o += LANES<R>) {
+                Vec<R>& g = at(gy + o);
+                g += at(go + o);
+                at(go + o) = integrators.adjoint(at(sequence_.alpha + o), at(drive_ + o), at(y_ + o), at(now_ + o), g,
+                                                 at(g_ + layout_.alpha + o));
+            }
+        });
     }
 
     // Gradients that reach the spikes of step t from outside the network.
@@ -242,7 +245,7 @@ private:
     Lists<R> events_;
     Turned<R> turned_;
     Buffer<R> go_, gy_;     // gradients of the readout's drive, and of the readout of the step before
-    Buffer<R> y_, drive_;   // of one row: the readout of the step before, and the readout's drive
+    Buffer<R> y_, now_, drive_;  // of one row: the readout of the step before, that of this one, and the readout's drive
     Buffer<R> g_inputs_;
     std::optional<Buffer<R>> gz_;
 };

@@ -78,6 +78,12 @@ inline constexpr Dynamics<R> NEURONS[] = {
     dynamics_of<R, BRF<R>>(), dynamics_of<R, RF<R>>(), dynamics_of<R, BHRF<R>>(),
     dynamics_of<R, LIF<R>>(), dynamics_of<R, ALIF<R>>(),
 };
-constexpr int NEURON_COUNT = int(sizeof(NEURONS<float>) / sizeof(NEURONS<float>[0]));
+// In double there are those that are exact in nothing less, too; they come last, so that a number is a neuron in both.
+template <>
+inline constexpr Dynamics<double> NEURONS<double>[] = {
+    dynamics_of<double, BRF<double>>(), dynamics_of<double, RF<double>>(),     dynamics_of<double, BHRF<double>>(),
+    dynamics_of<double, LIF<double>>(), dynamics_of<double, ALIF<double>>(), dynamics_of<double, FixedBRF>(),
+};
+constexpr int NEURON_COUNT = int(sizeof(NEURONS<double>) / sizeof(NEURONS<double>[0]));
 
 }  // namespace brf

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from brf_deploy.errors import InvalidInput
+from brf_deploy.packed_bits import PackedBits
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,27 @@ class Events:
         torch.cumsum((rows != 0).sum(1), 0, out=begin[1:])
         values = rows[places[:, 0], places[:, 1]]
         return cls(begin, places[:, 1].to(torch.int32), values, *dense.shape)
+
+    @classmethod
+    def of_bits(cls, packed: PackedBits, value: float, dtype: torch.dtype) -> Self:
+        """The events of packed messages; each of them is `value`."""
+        places = np.flatnonzero(packed.unpack().view(np.bool_))
+        starts = np.arange(packed.shape[0] * packed.shape[1] + 1) * packed.inputs  # of rows, within the flat sequence
+        begin = np.searchsorted(places, starts)
+        channels = (places - np.repeat(starts[:-1], np.diff(begin))).astype(np.int32)
+        values = torch.full((len(places),), value, dtype=dtype)
+        return cls(torch.from_numpy(begin), torch.from_numpy(channels), values, *packed.shape)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, window: slice) -> "Events":
+        """A stretch of steps."""
+        first, stop, _ = window.indices(self.steps)
+        steps = max(0, stop - first)
+        begin = self.begin[first * self.batch : (first + steps) * self.batch + 1]
+        kept = slice(int(begin[0]), int(begin[-1]))
+        return Events(begin - begin[0], self.channels[kept], self.values[kept], steps, self.batch, self.inputs)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -93,10 +93,9 @@ private:
             R* x = drive_ + row * width;
             R* y = y_ + row * width;
             add_rows(x, static_cast<const R*>(sequence_.readout_rows), width, spikes, row);
-            for (int j = 0; j < width; j += LANES<R>) {
-                const Vec<R> alpha = at(sequence_.alpha + j);
-                at(y + j) = alpha * at(y + j) + (R(1) - alpha) * at(x + j);
-            }
+            with_integrators<R>(a.integrators, [&](const auto& integrators) {
+                for (int j = 0; j < width; j += LANES<R>) at(y + j) = integrators.step(at(sequence_.alpha + j), at(x + j), at(y + j));
+            });
             std::copy_n(y, a.outputs, static_cast<R*>(a.readout) + (size_t(t) * a.batch + first_ + row) * a.outputs);
         }
     }

@@ -37,6 +37,7 @@ class _Run(torch.autograd.Function):
     def forward(ctx: Any, engine: Engine, problem: Problem, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
         outcome, tape = engine.forward(problem, keep=True)
         ctx.engine, ctx.kinds, ctx.keep_spikes = engine, problem.kinds, problem.keep_spikes
+        ctx.integrators = problem.integrators
         ctx.events = problem.inputs if isinstance(problem.inputs, Events) else None
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(outcome.readout, *tensors, *tape)
@@ -49,7 +50,7 @@ class _Run(torch.autograd.Function):
         readout, values, *rest = ctx.saved_tensors  # raises where one was changed in place since
         layers, readout_tensors = unflatten(tuple(rest[:count]), len(ctx.kinds))
         inputs = values if ctx.events is None else ctx.events
-        problem = Problem(inputs, ctx.kinds, layers, readout_tensors, ctx.keep_spikes)
+        problem = Problem(inputs, ctx.kinds, layers, readout_tensors, ctx.keep_spikes, ctx.integrators)
         wanted = ctx.needs_input_grad[2] and ctx.events is None
         tape = tuple(rest[count:])
         gradients = ctx.engine.backward(problem, readout, tape, _outcome(upstream, problem), wanted)

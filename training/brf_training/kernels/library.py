@@ -5,7 +5,7 @@ from pathlib import Path
 
 from brf_deploy.native_library import load_native, native_detail
 
-STEM, VERSION = Path(__file__).parent / "training", 2
+STEM, VERSION = Path(__file__).parent / "training", 3
 
 
 def load(level: int | None = None) -> ctypes.CDLL:

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from brf_training.kernels.events import Events
 from brf_training.kernels.problem import Kind, LayerOutcome, LayerTensors, Outcome, Problem, ReadoutTensors, zeros
-from brf_training.neurons.leaky_integrator import leaky_step
 
 
 def run_loop(problem: Problem) -> Outcome:
@@ -50,6 +49,6 @@ def integrate(problem: Problem, readout: ReadoutTensors, spikes: Tensor) -> Tens
     y = zeros(problem, problem.batch, len(readout.alpha)) if readout.first is None else readout.first
     each = []
     for x in (spikes @ readout.weight.T).unbind():
-        y = leaky_step(x, y, readout.alpha)
+        y = problem.integrators.step(x, y, readout.alpha)
         each.append(y)
     return torch.stack(each)

@@ -14,7 +14,7 @@ from brf_training.kernels.manual_layer import LayerBackward, LayerForward
 from brf_training.kernels.problem import Gradients, Outcome, Problem, ReadoutTensors, zeros
 from brf_training.kernels.processor import processor_for
 from brf_training.kernels.received import Rows, received, rows
-from brf_training.neurons.neuron import Neuron
+from brf_training.neurons.neuron import Dynamics
 
 CHUNK = 28  # steps; speed and memory are flat around it
 
@@ -32,7 +32,7 @@ class ManualEngine:
     def obstacle(self, problem: Problem) -> str | None:
         """A neuron that has no adjoint, or numbers that are not of one real type on one device."""
         for kind in problem.kinds:
-            if type(kind.neuron).adjoint is Neuron.adjoint:
+            if type(kind.neuron).adjoint is Dynamics.adjoint:
                 return f"{kind.neuron.kind} neurons have no adjoint"
         found = {(tensor.dtype, tensor.device) for tensor in (problem.values, *problem.tensors()) if tensor is not None}
         if len(found) > 1 or not problem.values.dtype.is_floating_point:
@@ -69,12 +69,8 @@ def step_size(problem: Problem) -> int:
 
 def chunk_of(inputs: Tensor | Events, start: int, stop: int) -> Tensor:
     """Steps of the input, dense."""
-    if isinstance(inputs, Tensor):
-        return inputs[start:stop]
-    first, last = (int(inputs.begin[step * inputs.batch]) for step in (start, stop))
-    begin = inputs.begin[start * inputs.batch : stop * inputs.batch + 1] - first
-    part = inputs.channels[first:last], inputs.values[first:last]
-    return Events(begin, *part, stop - start, inputs.batch, inputs.inputs).dense()
+    part = inputs[start:stop]
+    return part.dense() if isinstance(part, Events) else part
 
 
 class _Forward:
@@ -91,12 +87,11 @@ class _Forward:
             spikes = layer.advance(index, start, stop, below)
             below = rows(spikes)
         if self.problem.readout is not None and self.y is not None:
-            alpha, weight, first = self.problem.readout
-            y = torch.mul(spikes @ weight.T, 1 - alpha, out=self.y[start:stop])
-            before = self.y[start - 1] if start else first
+            (alpha, weight, first), integrators = self.problem.readout, self.problem.integrators
+            y = torch.mul(spikes @ weight.T, integrators.gain(alpha), out=self.y[start:stop])
+            before = self.y[start - 1] if start else torch.zeros_like(y[0]) if first is None else first
             for now in y.unbind():
-                if before is not None:
-                    now.addcmul_(alpha, before)
+                integrators.add_kept(now, before, alpha)
                 before = now
 
     def outcome(self) -> Outcome:
@@ -138,17 +133,17 @@ class _Backward:
         if self.problem.readout is None or self.y is None or self.upstream is None:
             g_spikes.zero_()
             return
-        alpha, weight, first = self.problem.readout
+        (alpha, weight, first), integrators = self.problem.readout, self.problem.integrators
         drive, g = spikes @ weight.T, self.upstream[start:stop].clone()
-        for now in reversed(g.unbind()):
-            self.g_y = now.addcmul_(alpha, self.g_y)
+        for now, y in zip(reversed(g.unbind()), reversed(self.y[start:stop].unbind()), strict=True):
+            self.g_y = integrators.mask(now.addcmul_(alpha, self.g_y), y)
         before = torch.zeros_like(drive)
         before[1:] = self.y[start : stop - 1]
         before_first = self.y[start - 1] if start else first
         if before_first is not None:
             before[0] = before_first
-        self.g_alpha += (g * (before - drive)).sum((0, 1))
-        g = rows((1 - alpha) * g)
+        self.g_alpha += (g * integrators.slope_of_alpha(drive, before)).sum((0, 1))
+        g = rows(integrators.gain(alpha) * g)
         self.g_weight.addmm_(g.T, rows(spikes))
         torch.mm(g, weight, out=rows(g_spikes))
 

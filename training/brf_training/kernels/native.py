@@ -16,7 +16,8 @@ from brf_training.kernels.events import Events
 from brf_training.kernels.library import finding, load
 from brf_training.kernels.problem import Gradients, LayerOutcome, Outcome, Problem, each
 from brf_training.kernels.structures import LayerArguments, Pointer, SequenceArguments, address, array_of
-from brf_training.neurons.neuron import AnyNeuron
+from brf_training.neurons.leaky_integrator import FixedLeaky
+from brf_training.neurons.neuron import AnyDynamics
 from brf_training.surrogate import NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE
 
 REALS = {torch.float32: 4, torch.float64: 8}
@@ -69,7 +70,7 @@ def neuron_indices(library: ctypes.CDLL) -> dict[str, int]:
 
 
 @cache
-def state_count(neuron: AnyNeuron) -> int:
+def state_count(neuron: AnyDynamics) -> int:
     """How many states a neuron has."""
     return len(neuron.initial_state(torch.empty(0)))
 
@@ -192,6 +193,10 @@ class _Call:
             self.point(arguments, event_begin=events.begin, event_channels=events.channels, event_values=events.values)
         else:
             self.point(arguments, inputs=problem.inputs)
+        if isinstance(problem.integrators, FixedLeaky):
+            constants = array_of(ctypes.c_double, 2)(problem.integrators.unit, problem.integrators.limit)
+            self.keep.append(constants)
+            arguments.integrators = ctypes.addressof(constants)
         if readout is not None:
             self.point(arguments, alpha=readout.alpha, readout_weight=readout.weight, first_readout=readout.first)
         return arguments

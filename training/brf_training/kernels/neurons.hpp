@@ -164,4 +164,41 @@ template <class R> struct ALIF {
     }
 };
 
+// The integer network's neuron (docs/arithmetic.md section 2) in real units, bit for bit, and its adjoint straight through
+// the rounding: states u, v, q, multiples of `unit`; parameters damping, rotation; constants unit, limit, theta, decay,
+// gain, reset_unit. In double only, where all of it is exact. What is clipped passes no gradient.
+struct FixedBRF {
+    static constexpr const char* NAME = "fixed-brf";
+    static constexpr int STATES = 3, PARAMETERS = 2;
+    using V = Vec<double>;
+    double unit, scale, limit, theta, decay, gain, reset_unit, reset_gain;
+    explicit FixedBRF(const double* c)
+        : unit(c[0]), scale(1 / c[0]), limit(c[1]), theta(c[2]), decay(c[3] * scale), gain(c[4]), reset_unit(c[5]),
+          reset_gain(c[4] / c[5]) {}
+
+    V reset(V q) const { return down(q * reset_gain + 0.5) * reset_unit; }
+
+    V step(const V* p, V x, const V* s, V* next) const {
+        const V w = p[1], u = s[0], v = s[1], q = s[2], a = 1 - p[0] - reset(q);
+        next[0] = saturate<double>(toward_zero((a * u - w * v) * scale) * unit + x, all(limit));
+        next[1] = saturate<double>(toward_zero((a * v + w * u) * scale) * unit, all(limit));
+        const V z = step_function<double>(next[0] - theta - q);
+        next[2] = down(q * decay) * unit + z;
+        return z;
+    }
+
+    V adjoint(const V* p, V, const V* s, const V* next, V gz, V* g, V* gp, const Surrogate<double>& slope) const {
+        const V w = p[1], u = s[0], v = s[1], q = s[2], a = 1 - p[0] - reset(q);
+        const V gs = (gz + g[2]) * slope(next[0] - theta - q);
+        const V gu = where_open<double>(next[0], all(limit), g[0] + gs), gv = where_open<double>(next[1], all(limit), g[1]);
+        const V ga = multiply_add(gu, u, gv * v);
+        gp[0] -= ga;
+        gp[1] += gv * u - gu * v;
+        g[0] = multiply_add(a, gu, w * gv);
+        g[1] = a * gv - w * gu;
+        g[2] = decay * unit * g[2] - gs - gain * ga;
+        return gu;
+    }
+};
+
 }  // namespace brf

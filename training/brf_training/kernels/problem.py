@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from brf_training.kernels.events import Events
-from brf_training.neurons.neuron import AnyNeuron
+from brf_training.neurons.leaky_integrator import Integrator
+from brf_training.neurons.neuron import AnyDynamics
 
 
 class LayerTensors(NamedTuple):
@@ -61,7 +62,7 @@ class Outcome(NamedTuple):
 class Kind:
     """A layer's neuron and its constants, as they follow the tensors in the neuron's parameters."""
 
-    neuron: AnyNeuron
+    neuron: AnyDynamics
     parameters: Any  # the named tuple's class
     constants: tuple[float, ...]
 
@@ -72,13 +73,19 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A run. `keep_spikes`: whether all spikes are wanted; else only their counts."""
+    """A run. `keep_spikes`: whether all spikes are wanted; else only their counts. integrators: of the readout."""
 
     inputs: Tensor | Events
     kinds: tuple[Kind, ...]
     layers: tuple[LayerTensors, ...]
     readout: ReadoutTensors | None
     keep_spikes: bool
+    integrators: Integrator
+
+    @property
+    def exact(self) -> bool:
+        """Whether any of it stands for integer arithmetic, which only float64 holds."""
+        return self.integrators.exact or any(kind.neuron.exact for kind in self.kinds)
 
     @property
     def steps(self) -> int:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dynamics.hpp"
+#include "integrators.hpp"
 #include "product.hpp"
 #include "rows.hpp"
 
@@ -44,6 +45,7 @@ struct SequenceArguments {
     const int64_t* event_begin;       // (time * batch + 1)
     const int32_t* event_channels;
     const void* event_values;
+    const double* integrators;   // unit and limit of the fixed-point readout; null: real numbers
     const void* alpha;           // (outputs)
     const void* readout_weight;  // (outputs, neurons)
     const void* first_readout;   // (batch, outputs); null: 0

@@ -35,7 +35,7 @@ class SequenceArguments(ctypes.Structure):
             (name, Pointer)
             for name in (
                 *("surrogate", "inputs", "event_begin", "event_channels", "event_values"),
-                *("alpha", "readout_weight", "first_readout", "readout", "tape"),
+                *("integrators", "alpha", "readout_weight", "first_readout", "readout", "tape"),
                 *("g_readout", "g_inputs", "g_alpha", "g_readout_weight", "g_first_readout"),
             )
         ),

@@ -75,9 +75,9 @@ template <class F> int32_t caught(F&& f) {
 using namespace brf;
 
 // Raised whenever the arguments change, so that a stale library is not called.
-EXPORT int32_t brf_training_version() { return 2; }
+EXPORT int32_t brf_training_version() { return 3; }
 
-EXPORT const char* brf_training_neuron(int32_t index) { return index < NEURON_COUNT ? NEURONS<float>[index].name : nullptr; }
+EXPORT const char* brf_training_neuron(int32_t index) { return index < NEURON_COUNT ? NEURONS<double>[index].name : nullptr; }
 
 // Whether none of the numbers is NaN or infinite.
 EXPORT int32_t brf_training_finite(int32_t real, const void* numbers, int64_t count) {

@@ -81,6 +81,41 @@ template <class R> inline Vec<R> step_function(Vec<R> x) {
     return reinterpret_cast<Vec<R>>(mask & reinterpret_cast<MaskOf<R>>(all<R>(1)));
 }
 
+// Rounded to an integer: toward zero, and down.
+#if defined(__AVX512F__)
+inline Vec<double> toward_zero(Vec<double> x) { return _mm512_roundscale_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+inline Vec<double> down(Vec<double> x) { return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+#elif defined(__AVX__)
+inline Vec<double> toward_zero(Vec<double> x) { return _mm256_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+inline Vec<double> down(Vec<double> x) { return _mm256_round_pd(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+#elif defined(__SSE4_1__)
+inline Vec<double> toward_zero(Vec<double> x) { return _mm_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+inline Vec<double> down(Vec<double> x) { return _mm_round_pd(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+#elif defined(__aarch64__)
+inline Vec<double> toward_zero(Vec<double> x) { return vrndq_f64(x); }
+inline Vec<double> down(Vec<double> x) { return vrndmq_f64(x); }
+#else
+inline Vec<double> toward_zero(Vec<double> x) {
+    for (int i = 0; i < LANES<double>; i++) x[i] = std::trunc(x[i]);
+    return x;
+}
+inline Vec<double> down(Vec<double> x) {
+    for (int i = 0; i < LANES<double>; i++) x[i] = std::floor(x[i]);
+    return x;
+}
+#endif
+
+// -limit .. limit.
+template <class R> inline Vec<R> saturate(Vec<R> x, Vec<R> limit) {
+    x = x > limit ? limit : x;
+    return x < -limit ? -limit : x;
+}
+
+// g where x lies strictly within -limit .. limit, else 0.
+template <class R> inline Vec<R> where_open(Vec<R> x, Vec<R> limit, Vec<R> g) {
+    return (x < limit) & (x > -limit) ? g : Vec<R>{};
+}
+
 // Bit i is set where lane i of z is not 0.
 inline uint32_t lane_bits(Vec<float> z) {
 #if defined(__AVX512F__)
@@ -124,9 +159,21 @@ inline Vec<float> exponential(Vec<float> x) {
     return p * reinterpret_cast<Vec<float>>(exponent);
 }
 
+// The same to double's last bits (Cephes exp); what underflows gives a number below 1e-300.
 inline Vec<double> exponential(Vec<double> x) {
-    for (int i = 0; i < LANES<double>; i++) x[i] = std::exp(x[i]);
-    return x;
+    x = x < -700.0 ? all<double>(-700.0) : x;
+    const Vec<double> shift = all<double>(6755399441055744.0);  // 1.5 * 2^52: adding it rounds to an integer
+    const Vec<double> shifted = multiply_add(x, all<double>(1.4426950408889634073599), shift), n = shifted - shift;
+    Vec<double> r = multiply_add(n, all<double>(-6.93145751953125e-1), x);
+    r = multiply_add(n, all<double>(-1.42860682030941723212e-6), r);
+    const Vec<double> square = r * r;
+    Vec<double> p = multiply_add(all<double>(1.26177193074810590878e-4), square, all<double>(3.02994407707441961300e-2));
+    p = r * multiply_add(p, square, all<double>(9.99999999999999999910e-1));
+    Vec<double> q = multiply_add(all<double>(3.00198505138664455042e-6), square, all<double>(2.52448340349684104192e-3));
+    q = multiply_add(multiply_add(q, square, all<double>(2.27265548208155028766e-1)), square, all<double>(2.0));
+    const Vec<double> power = 1.0 + 2.0 * p / (q - p);
+    const MaskOf<double> exponent = (reinterpret_cast<MaskOf<double>>(shifted) - reinterpret_cast<MaskOf<double>>(shift) + 1023) << 52;
+    return power * reinterpret_cast<Vec<double>>(exponent);
 }
 
 // Memory aligned to a register, of numbers that start at 0 unless said otherwise.

@@ -1,4 +1,4 @@
-"""What a neuron is: parameters and where they start, state, one step, and its counterpart in the ground."""
+"""What a neuron is: its dynamics; for one that is trained, also where it starts and its counterpart in the ground."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -18,20 +18,15 @@ Parameters = TypeVar("Parameters")
 State = TypeVar("State")
 
 
-@dataclass(frozen=True)
-class Neuron(ABC, Generic[Parameters, State]):
-    """A kind of neuron with its constants (dt, theta, ...); trainable values live in the layer that uses it.
+class Dynamics(ABC, Generic[Parameters, State]):
+    """What an engine runs: parameters from raw values, silence, one step and its adjoint.
 
     Parameters is a named tuple of tensors (neurons,), then of numbers; State one of tensors (batch, neurons).
-    `initial` names the trainable parameters, one value a neuron each, and the distributions they start from. Raw
-    values may be negative: the dynamics use their absolute values.
+    exact: whether it stands for integer arithmetic, which only float64 holds.
     """
 
     kind: ClassVar[str]
-    initial: ClassVar[Mapping[str, Distribution]]
-
-    def __post_init__(self) -> None:
-        self.to_ground({name: np.ones(1) for name in self.initial})  # the ground checks dt, theta, ...
+    exact: ClassVar[bool] = False
 
     @abstractmethod
     def parameters(self, raw: Mapping[str, Tensor]) -> Parameters:
@@ -59,6 +54,20 @@ class Neuron(ABC, Generic[Parameters, State]):
         """
         raise Unsupported(f"{self.kind} neurons have no adjoint")
 
+
+@dataclass(frozen=True)
+class Neuron(Dynamics[Parameters, State]):
+    """A kind of neuron with its constants (dt, theta, ...); trainable values live in the layer that uses it.
+
+    `initial` names the trainable parameters, one value a neuron each, and the distributions they start from. Raw
+    values may be negative: the dynamics use their absolute values.
+    """
+
+    initial: ClassVar[Mapping[str, Distribution]]
+
+    def __post_init__(self) -> None:
+        self.to_ground({name: np.ones(1) for name in self.initial})  # the ground checks dt, theta, ...
+
     @abstractmethod
     def to_ground(self, raw: Mapping[str, Floats]) -> Neurons:
         """The ground's neurons of this kind; its checks run here."""
@@ -72,4 +81,5 @@ class Neuron(ABC, Generic[Parameters, State]):
         """Move raw values, in place, back to where the dynamics are defined; called after each optimiser step."""
 
 
+AnyDynamics = Dynamics[Any, Any]
 AnyNeuron = Neuron[Any, Any]

@@ -36,7 +36,7 @@ class DigitsTask:
             np.arange(len(labels)), test_size=TEST_FRACTION, random_state=SPLIT_SEED, stratify=labels
         )
         chosen = train if split == "train" else test
-        messages = np.ascontiguousarray(pixels[chosen].astype(np.int64).T)[:, :, None]
+        messages = np.ascontiguousarray(pixels[chosen].astype(np.uint8).T)[:, :, None]
         return Samples(messages, labels[chosen].astype(np.int64))
 
 

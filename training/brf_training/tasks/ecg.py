@@ -45,7 +45,7 @@ class ECGTask:
         _check_records(path, "y", ~np.isin(labels, (0, 1)), "a value that is neither 0 nor 1")
         _check_records(path, "y", labels.sum(axis=2) > 1, "more than one label")
         return Samples(
-            np.ascontiguousarray(events.transpose(1, 0, 2)).astype(np.int64),
+            np.ascontiguousarray(events.transpose(1, 0, 2)).astype(np.uint8),
             np.ascontiguousarray(labels.argmax(axis=2).T).astype(np.int64),
         )
 

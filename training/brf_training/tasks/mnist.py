@@ -46,8 +46,7 @@ class MNISTTask:
         wrong = np.flatnonzero(labels >= self.classes)
         if len(wrong):
             raise InvalidFile(f"'{path}': label {labels[wrong[0]]} of image {wrong[0]} is outside 0..9; {ADVICE}")
-        messages = np.ascontiguousarray(images.reshape(-1, STEPS).T)[:, :, None]
-        return Samples(messages.astype(np.int64), labels.astype(np.int64))
+        return Samples(images.reshape(-1, STEPS).T[:, :, None], labels.astype(np.int64))
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:

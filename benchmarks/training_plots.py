@@ -1,0 +1,72 @@
+"""Figures of the studies of `training_results.py`."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from training_studies import PUBLISHED_SPIKES
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+
+Result = dict[str, Any]
+PUBLISHED_ACCURACY = 0.862106  # of the ECG checkpoint, benchmarks/results/published.md
+
+
+def curves(results: Sequence[Result], path: Path) -> None:
+    """Validation accuracy and spikes against epochs, a colour a recipe, a line a seed."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    colours: dict[str, str] = {}
+    for result in results:
+        recipe = result["name"].split("-seed")[0]
+        label = recipe if recipe not in colours else None
+        colour = colours.setdefault(recipe, f"C{len(colours)}")
+        epochs = [epoch["epoch"] for epoch in result["epochs"]]
+        accuracy = [100 * epoch["validation_accuracy"] for epoch in result["epochs"]]
+        spikes = [epoch["spikes_per_sample"] for epoch in result["epochs"]]
+        axes[0].plot(epochs, accuracy, colour, label=label, alpha=0.7, linewidth=1)
+        axes[1].plot(epochs, spikes, colour, alpha=0.7, linewidth=1)
+    axes[0].set(xlabel="epoch", ylabel="validation accuracy, %")
+    axes[1].set(xlabel="epoch", ylabel="spikes a sample")
+    axes[0].legend()
+    _save(figure, path)
+
+
+def bits(results: Sequence[Result], path: Path) -> None:
+    """Validation accuracy of the quantised network against epochs."""
+    figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
+    for result in results:
+        epochs = [epoch["epoch"] for epoch in result["epochs"]]
+        axis.plot(epochs, [100 * epoch["validation_accuracy"] for epoch in result["epochs"]], label=result["name"])
+    axis.set(xlabel="epoch", ylabel="validation accuracy, %")
+    axis.legend()
+    _save(figure, path)
+
+
+def spending(results: Sequence[Result], path: Path) -> None:
+    """Test accuracy against the spikes spent."""
+    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    for kind, marker in (("float", "o"), ("integer", "x")):
+        spikes = [result[kind]["spikes_per_sample"] for result in results]
+        accuracy = [100 * result[kind]["accuracy"] for result in results]
+        axis.plot(spikes, accuracy, marker=marker, label=kind)
+    axis.plot([PUBLISHED_SPIKES], [100 * PUBLISHED_ACCURACY], "k*", markersize=11, label="published")
+    axis.set(xlabel="hidden spikes a record", ylabel="test accuracy, %")
+    axis.set_xlim(left=0)
+    axis.legend()
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path)
+    plt.close(figure)
+
+
+PLOTS: dict[str, Callable[[Sequence[Result], Path], None]] = {
+    "ecg": curves,
+    "qat": bits,
+    "budget": spending,
+    "fsdd": curves,
+    "mnist": curves,
+}
