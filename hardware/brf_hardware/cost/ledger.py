@@ -1,4 +1,4 @@
-"""The ledger: what a run did, counted in integers that add. Prices multiply it later (`brf_hardware.cost.estimate`)."""
+"""The ledger: what a run did, counted in integers that add. Prices multiply it later (`brf_hardware.cost.energy`)."""
 
 from dataclasses import dataclass, fields
 
@@ -8,14 +8,15 @@ class Ledger:
     """Counts of one layer, the readout, or a whole run; every field is a term that a target may price.
 
     spikes: fired by neurons. axon_messages: a spike or input event once for each core that it is sent to.
-    synaptic_operations: one for each message of value 1 and non-zero weight it meets (accumulates).
-    graded_operations: the same for graded messages (multiply-accumulates). zero_operations: dense zeros met, where a
-    core stores them. synaptic_words: 64-bit words of weights fetched. neuron_updates_idle, neuron_updates_driven: every
-    neuron at every step, without and with synaptic input in that step. readout_updates: every readout at every step.
+    synaptic_operations: one for each binary message and each non-zero weight it meets (accumulates).
+    graded_operations: the same for graded messages (multiply-accumulates), which are those of an encoding with more
+    than two values. zero_operations: dense zeros met, where a core stores them. synaptic_words: 64-bit words of weights
+    fetched. neuron_updates_idle, neuron_updates_driven: every neuron at every step, without and with synaptic input in
+    that step. readout_updates: every readout at every step.
     hops_east_west, hops_north_south: routers passed by messages, XY routing. messages_within_router: messages that
     stay at their router. chip_crossings: messages that leave their chip, once for each chip border. barriers: steps
-    after which the cores wait for each other. host_bytes_in, host_bytes_out: input messages and readouts that cross
-    the host's interface.
+    after which the cores wait for each other, once a chip. host_bytes_in, host_bytes_out: input messages and readouts
+    that cross the host's interface.
     """
 
     spikes: int = 0

@@ -7,9 +7,10 @@ from brf_deploy.errors import InvalidInput
 
 
 class Grade(Enum):
-    """How a figure came to be, best first."""
+    """How a figure came to be, best first; limits are documented or assumed."""
 
     MEASURED = "measured silicon"
+    DOCUMENTED = "documented"
     SPICE = "SPICE"
     DERIVED = "derived"
     ASSUMED = "assumed"

@@ -1,0 +1,58 @@
+"""The figures of a target as they apply to a BRF network on given cores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from brf_hardware.cost.fabric import Fabric
+from brf_hardware.cost.range import Range
+from brf_hardware.targets.figure import Figure
+from brf_hardware.targets.target import Target
+
+IDLE, DRIVEN = "neuron_updates_idle", "neuron_updates_driven"
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """energy: pJ for each count of a ledger term. time: ns for each count on a core or link. A term without an entry
+    is unpriced. sequential: whether a core does one thing after another instead of overlapping its stages."""
+
+    energy: Mapping[str, Range]
+    time: Mapping[str, Range]
+    sequential: bool
+
+    @classmethod
+    def of(cls, target: Target, fabric: Fabric) -> "Prices":
+        """Prices of `target` for BRF neurons and for the number of routers that `fabric` uses."""
+        time = _for_brf(target.time, target.neuron_factor)
+        barrier = _barrier(target, fabric.routers)
+        return cls(
+            _for_brf(target.energy, target.neuron_factor),
+            time if barrier is None else {**time, "barriers": barrier},
+            target.limits is not None and target.limits.cores_per_chip == 1,
+        )
+
+
+def _for_brf(figures: Mapping[str, Figure], factor: Figure | None) -> dict[str, Range]:
+    """Where a target prices its own LIF neuron, an update of BRF takes `factor` as much.
+
+    An idle BRF neuron still turns its state, so it costs what a driven one does; only the low value lets it rest as an
+    idle LIF neuron rests.
+    """
+    found = {term: Range.of(figure) for term, figure in figures.items()}
+    if factor is None:
+        return found
+    if IDLE in found and DRIVEN in found:
+        found[IDLE] = Range(found[IDLE].low, found[DRIVEN].nominal, found[DRIVEN].high)
+    return {term: cost * Range.of(factor) if term in (IDLE, DRIVEN) else cost for term, cost in found.items()}
+
+
+def _barrier(target: Target, routers: int) -> Range | None:
+    """ns of a barrier: the last entry of the target's table that `routers` reach, within the range of its figure."""
+    figure = target.time.get("barriers")
+    reached = [time for least, time in target.barriers_by_routers if least <= routers]
+    if not reached:
+        return None if figure is None else Range.of(figure)
+    nominal = reached[-1]
+    return (
+        Range.exact(nominal) if figure is None else Range(min(figure.low, nominal), nominal, max(figure.high, nominal))
+    )

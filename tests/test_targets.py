@@ -1,0 +1,236 @@
+"""Targets: every shipped file, the figures that others rely on, overrides, own files, and how bad ones are refused."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import messages_for, random_network
+
+from brf_deploy.errors import InvalidInput
+from brf_deploy.operations import count_operations
+from brf_deploy.reference import REFERENCE
+from brf_hardware.targets import load_target, override, target_names
+from brf_hardware.targets.figure import Figure, Grade
+from brf_hardware.targets.neuron_factor import BRF, brf_factor
+from brf_hardware.targets.pages import pages
+from brf_hardware.targets.target import Allocation
+from brf_hardware.targets.terms import ENERGY_TERMS, TIME_TERMS
+from brf_hardware.verilog.cycles import cycle_model
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+NAMES = target_names()
+HOW = "run: python -m brf_hardware.targets.pages docs"
+
+
+def figures(target):
+    others = {"static_power": target.static_power, "host_power": target.host_power}
+    everything = {**target.energy, **{f"time {name}": figure for name, figure in target.time.items()}, **others}
+    return {name: figure for name, figure in everything.items() if figure is not None}
+
+
+def test_every_target_that_is_promised_is_shipped():
+    assert {"loihi1", "loihi1-davies2018", "loihi1-sanafe", "loihi2", "loihi2-128", "generic-fpga", "cortex-m4"} <= set(
+        NAMES
+    )
+    assert {"xylo-a2", "spinnaker2-testchip", "horowitz45-int8", "fp32-convention"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_and_limit_has_a_source_that_the_file_cites(name):
+    target = load_target(name)
+    assert target.name == name
+    cited = {source.split(": ", 1)[0] for source in target.sources}
+    for term, figure in figures(target).items():
+        assert figure.source in cited | {"this file"}, term
+        # A cost of nothing says where the cost is.
+        assert any(figure.bounds) or figure.note, term
+        assert figure.source != "assumption" or (figure.grade is Grade.ASSUMED and figure.note), term
+    for limit, origin in target.origins.items():
+        assert origin.source in cited, limit
+    assert {anchor.source for anchor in target.anchors} <= cited
+    assert set(target.energy) <= set(ENERGY_TERMS)
+    assert set(target.time) <= set(TIME_TERMS)
+
+
+@pytest.fixture(scope="module")
+def manual():
+    return pages()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_are_those_of_the_data(name, manual):
+    assert (DOCS / "targets" / f"{name}.md").read_text("utf-8") == manual[f"targets/{name}.md"], HOW
+
+
+def test_no_page_is_left_over(manual):
+    assert {f"targets/{path.name}" for path in (DOCS / "targets").glob("*.md")} == set(manual) - {"design-rules.md"}
+    assert (DOCS / "targets" / "README.md").read_text("utf-8") == manual["targets/README.md"], HOW
+
+
+def test_example_of_the_index_page_loads(manual, tmp_path):
+    example = re.search(r"```toml\n(.*?)```", manual["targets/README.md"], re.DOTALL)[1]
+    (tmp_path / "my-board.toml").write_text(example)
+    assert load_target(str(tmp_path / "my-board.toml")).limits.chips == 1
+
+
+def test_loihi_1_spans_the_silicon_fit_and_the_published_table():
+    """Davies 2018, Table 2, and SANA-FE's loihi.yaml; 11.7 % is the error that SANA-FE states."""
+    loihi, davies, sanafe = (load_target(name) for name in ("loihi1", "loihi1-davies2018", "loihi1-sanafe"))
+    assert loihi.energy["synaptic_operations"].bounds == (23.6, 35.5, 39.7)
+    assert loihi.energy["neuron_updates_driven"].bounds == (64.3, 72.8, 81.3)
+    assert [loihi.energy[name].nominal for name in ("spikes", "axon_messages")] == [69.3, 111]
+    assert loihi.static_power.nominal == 0.104
+    published = {name: figure.nominal for name, figure in davies.energy.items() if figure.nominal}
+    assert published == {
+        "synaptic_operations": 23.6, "neuron_updates_idle": 52, "neuron_updates_driven": 81, "readout_updates": 81,
+        "hops_east_west": 3, "hops_north_south": 4, "messages_within_router": 1.7,
+    }  # fmt: skip
+    for term, figure in sanafe.energy.items():
+        if figure.nominal and term != "graded_operations":
+            assert loihi.energy[term].low <= figure.nominal <= loihi.energy[term].high, term
+    assert sanafe.neuron_factor is None
+    assert sanafe.barriers_by_routers == ((1, 600), (2, 1000), (4, 1400), (29, 1800))
+
+
+def test_what_nobody_published_is_unpriced_where_the_file_does_not_assume_it():
+    davies = load_target("loihi1-davies2018")
+    assert {"barriers", "axon_messages", "host_bytes_in"}.isdisjoint(davies.energy)
+    assert not load_target("xylo-a2").energy
+    assert "barriers" not in load_target("spinnaker2-testchip").energy
+
+
+def test_loihi_2_is_a_band_of_assumptions_with_measured_anchors():
+    loihi2 = load_target("loihi2")
+    assert loihi2.energy["synaptic_operations"].bounds == (1, 35.5, 135)
+    assert {figure.grade for figure in loihi2.energy.values()} == {Grade.ASSUMED}
+    shd = loihi2.anchors[0]
+    assert (shd.low, shd.high, shd.unit) == (0.28, 0.46, "mJ")
+    wide = load_target("loihi2-128")
+    assert (loihi2.limits.cores_per_chip, wide.limits.cores_per_chip) == (120, 128)
+    assert replace(wide.limits, cores_per_chip=120) == loihi2.limits
+    assert wide.energy == loihi2.energy
+
+
+def test_loihi_2_band_is_one_ratio():
+    """Terms without a band of their own have that of a synaptic operation around Loihi 1's nominal price."""
+    one, two = load_target("loihi1").energy, load_target("loihi2").energy
+    for term in ("spikes", "axon_messages", "neuron_updates_idle", "neuron_updates_driven", "hops_east_west"):
+        assert two[term].nominal == one[term].nominal
+        # Rounded to three and one decimals in the file.
+        assert two[term].low == pytest.approx(one[term].nominal / 35.5, abs=5e-4)
+        assert two[term].high == pytest.approx(one[term].nominal * 135 / 35.5, abs=5e-2)
+
+
+def test_brf_costs_one_to_six_lif_updates():
+    assert brf_factor().bounds == (1, 3, 6)
+    assert BRF.multiplications == 6
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fpga_times_are_the_cycles_of_the_verilog(seed):
+    """Prices times counts are the closed formula of cycles, exactly but for rounding, when no weight is zero."""
+    network = random_network(seed=seed, neurons=(12,), outputs=3, weight_bits=12)
+    blocks = (network.layers[0].input, network.layers[0].recurrent, network.readout.weight)
+    zeros = sum(int((block.mantissa == 0).sum()) for block in blocks)
+    assert zeros == 0
+    messages = messages_for(network, 40, 2, seed)
+    messages[:, :, 0] = 1  # no step without an event: such a step has a beat of its own
+    trace = REFERENCE.run(network, messages)
+    layer, readout = count_operations(network, messages, trace)
+    time = {term: figure.nominal for term, figure in load_target("generic-fpga").time.items()}
+    steps = messages.shape[0] * messages.shape[1]
+    found = (
+        (layer.synaptic_operations + readout.synaptic_operations) * time["synaptic_operations"]
+        + layer.updates * time["neuron_updates_driven"]
+        + readout.updates * time["readout_updates"]
+        + steps * time["barriers"]
+    )
+    # 41.7 ns a cycle; the file rounds each product to 0.1 ns.
+    assert found == pytest.approx(float(cycle_model(network).of_run(messages, trace).sum()) * 41.7, rel=1e-3)
+
+
+def test_cortex_m4_times_are_the_counted_instructions():
+    """benchmarks/results/backend_speed.md has 4,383 instructions a step of the ECG network.
+
+    Of its counts a step: 36 neurons, 6 outputs, 5.3 spikes (6,913 in 1,300 steps) to 36 neurons and 6 outputs, 0.3
+    input events to 36 neurons. Within 10 %: instructions vary with the compiler's code for a block of weights.
+    """
+    time = {term: figure.nominal / (1.4 * 12.5) for term, figure in load_target("cortex-m4").time.items()}
+    operations = 6913 / 1300 * (36 + 6) + 0.3 * 36
+    found = 36 * time["neuron_updates_driven"] + 6 * time["readout_updates"] + operations * time["synaptic_operations"]
+    assert found == pytest.approx(4383, rel=0.1)
+
+
+def test_override_changes_one_figure_and_says_so():
+    target = override(
+        load_target("loihi2"),
+        "limits.axons_in_per_core=2048", "limits.fan_in=none", "limits.mesh = 10x4", "limits.operations=add,shift",
+        "energy.barriers=0:5:7", "energy.spikes=none", "time.synaptic_operations=3", "static_power=0.2",
+        "neuron_factor=1", "allocations.assumed.synapse=2",
+    )  # fmt: skip
+    assert target.limits.axons_in_per_core == 2048
+    assert target.origins["axons_in_per_core"].grade is Grade.ASSUMED
+    assert target.limits.fan_in is None
+    assert target.limits.mesh == (10, 4)
+    assert target.limits.operations == {"add", "shift"}
+    assert target.energy["barriers"].bounds == (0, 5, 7)
+    assert (target.energy["barriers"].unit, target.energy["barriers"].source) == ("pJ", "--set")
+    assert "spikes" not in target.energy
+    assert target.time["synaptic_operations"].nominal == 3
+    assert target.static_power.nominal == 0.2
+    assert target.neuron_factor.bounds == (1, 1, 1)
+    assert target.allocations["assumed"].synapse == 2
+    assert target.assumptions[-1] == "Set by the user: allocations.assumed.synapse = 2."
+    assert load_target("loihi2").limits.axons_in_per_core == 4096
+
+
+def test_override_of_the_barrier_time_replaces_the_table_by_routers():
+    assert override(load_target("loihi1"), "time.barriers=800").barriers_by_routers == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("", "expected limits.NAME=VALUE"),
+        ("limits.chips", "expected limits.NAME=VALUE"),
+        ("limits.chips=", "expected limits.NAME=VALUE"),
+        ("limits.cores=3", "limit 'cores' is unknown; there are: chips, cores_per_chip"),
+        ("limits.chips=0", r"0 found, expected an integer in 1\.\.2\^62"),
+        ("limits.chips=none", "'none' found, expected an integer"),
+        ("limits.fan_in=-1", r"-1 found, expected an integer in 0\.\.2\^62 or 'none'"),
+        ("limits.fan_in=many", "'many' found, expected an integer"),
+        ("limits.fan_in=9" + "0" * 40, "expected an integer"),
+        ("limits.mesh=8", "expected columns and rows"),
+        ("limits.mesh=0x4", "expected columns and rows"),
+        ("limits.operations=think", "expected a list of some of: add, multiply"),
+        ("limits.cores_per_chip=129", "129 cores a chip found, but a mesh of 8 x 4 routers with 4 cores each has 128"),
+        ("energy.thoughts=1", "term 'thoughts' is unknown; there are: spikes"),
+        ("energy.spikes=1:2", "expected one number, or three that rise"),
+        ("energy.spikes=3:2:1", "expected one number, or three that rise"),
+        ("energy.spikes=nan", "'nan' found, expected a number"),
+        ("energy.spikes=-1", "'-1' found, expected a number"),
+        ("energy.spikes=inf", "'inf' found, expected a number"),
+        ("allocations.lavish.synapse=1", "allocation 'lavish' is unknown; there are: optimistic, assumed"),
+        ("allocations.assumed.colour=1", "part of an allocation 'colour' is unknown"),
+        ("colour=blue", "key 'colour' is unknown"),
+    ],
+)
+def test_override_refuses(setting, message):
+    with pytest.raises(InvalidInput, match=rf"target 'loihi2', setting '{re.escape(setting)}': .*{message}"):
+        override(load_target("loihi2"), setting)
+
+
+def test_limits_of_a_price_table_cannot_be_set():
+    with pytest.raises(
+        InvalidInput, match=r"target 'fp32-convention', .*key 'limits.chips' is unknown, or not of this"
+    ):
+        override(load_target("fp32-convention"), "limits.chips=1")
+
+
+def test_figure_and_allocation_refuse_what_is_no_cost():
+    with pytest.raises(InvalidInput, match="0 <= low <= nominal <= high"):
+        Figure(1, 2, np.nan, "pJ", "x", Grade.ASSUMED)
+    with pytest.raises(InvalidInput, match="synapse is -1 bytes"):
+        Allocation(0, -1, 0, 0)
