@@ -31,6 +31,7 @@ from brf_deploy.output import console
 COMMAND = Path(sys.executable).with_name("brf-deploy")
 MODEL, NETWORK = "model.safetensors", "net.nir"
 CHECKPOINT, SUMMARY, METRICS = "checkpoint.safetensors", "summary.json", "metrics.jsonl"
+DIVERGED = "diverged.txt"
 
 
 def brf_deploy(*arguments: str | Path) -> None:
@@ -41,25 +42,34 @@ def brf_deploy(*arguments: str | Path) -> None:
 
 
 def carry_out(run: Run, folder: Path, data: Path) -> dict[str, Any]:
-    """Train, or go on with it; evaluate the float and the integer network on the test split."""
-    if not (folder / SUMMARY).is_file():
+    """Train, or go on with it; evaluate the float and the integer network on the test split.
+
+    A run that diverges keeps the best model of its earlier epochs, which is evaluated; its summary is None.
+    """
+    if not ((folder / SUMMARY).is_file() or (folder / DIVERGED).is_file()):
         options = ["--threads", str(run.threads), "--data", data]
-        if (folder / CHECKPOINT).is_file():
-            brf_deploy("train", "--resume", folder, *run.conduct, *options)
-        else:
-            start: list[str | Path] = []
-            if run.fine_tuned is not None:
-                start = ["--from", published(run, folder.parent, data)]
-            brf_deploy("train", run.task, "--out", folder, "--force", *run.arguments, *run.conduct, *start, *options)
+        try:
+            if (folder / CHECKPOINT).is_file():
+                brf_deploy("train", "--resume", folder, *run.conduct, *options)
+            else:
+                start: list[str | Path] = []
+                if run.fine_tuned is not None:
+                    start = ["--from", published(run, folder.parent, data)]
+                where = ["--out", folder, "--force"]
+                brf_deploy("train", run.task, *where, *run.arguments, *run.conduct, *start, *options)
+        except InvalidInput as error:
+            if not ("training on" in str(error) and (folder / MODEL).is_file()):
+                raise
+            (folder / DIVERGED).write_text(str(error))
     network = folder / NETWORK
     integer = load_float_network(folder / MODEL).layers[0].neurons.kind == "brf"  # the only one with an integer form
     if integer and not network.is_file():
         brf_deploy("quantize", folder / MODEL, "--out", network, "--data", data)
-    summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text())
+    finished = (folder / SUMMARY).is_file()
     return {
         "name": run.name,
         "task": run.task,
-        "summary": summary,
+        "summary": json.loads((folder / SUMMARY).read_text()) if finished else None,
         "float": evaluated(folder / MODEL, run.task, data),
         "integer": evaluated(network, run.task, data) if integer else None,
         "epochs": [json.loads(line) for line in (folder / METRICS).read_text().splitlines()],

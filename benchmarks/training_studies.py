@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 SEEDS = (0, 1, 2)
+BRF_SEEDS = (0, 1, 2, 3, 4)  # as many as the paper's means are over
 BITS = (4, 3, 2)
 # Spikes a record; the published network has 6,914 (974,811 on 141 records), and half of them is one of the budgets.
 PUBLISHED_SPIKES = 6914
@@ -35,14 +36,14 @@ class Study:
     beside: str
 
 
-def _seeds(recipe: str, task: str) -> tuple[Run, ...]:
-    return tuple(Run(f"{recipe}-seed{seed}", task, ("--recipe", recipe, "--seed", str(seed))) for seed in SEEDS)
+def _seeds(recipe: str, task: str, seeds: tuple[int, ...] = SEEDS) -> tuple[Run, ...]:
+    return tuple(Run(f"{recipe}-seed{seed}", task, ("--recipe", recipe, "--seed", str(seed))) for seed in seeds)
 
 
 ECG = Study(
     "ecg",
     "ECG from scratch: the paper's recipes, test records, every seed",
-    (*_seeds("ecg", "ecg"), *_seeds("ecg-rf", "ecg"), *_seeds("ecg-alif", "ecg")),
+    (*_seeds("ecg", "ecg", BRF_SEEDS), *_seeds("ecg-rf", "ecg"), *_seeds("ecg-alif", "ecg")),
     "Higuchi et al. 2024, Table 1: BRF 85.8 +- 0.7 % with 6,307.7 spikes, RF 85.5 +- 0.7 % with 11,981.9; its "
     "published logs of five runs: BRF 85.4 +- 0.7 %, RF 85.5 +- 0.7 %, ALIF with 36 neurons 67.8 +- 2.9 %.",
 )
@@ -63,7 +64,7 @@ BUDGET = Study(
 FSDD = Study(
     "fsdd",
     "Free Spoken Digit Dataset, official test split (takes 0-4 of each speaker)",
-    _seeds("fsdd", "fsdd")[:1],
+    _seeds("fsdd", "fsdd", (0,)),
     "The integer network is the 8-bit default of `brf-deploy quantize`.",
 )
 MNIST = Study(

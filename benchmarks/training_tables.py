@@ -39,22 +39,29 @@ def ecg(results: Sequence[Result], runs: Path, data: Path) -> str:
     for result in results:
         groups.setdefault(result["name"].rsplit("-", 1)[0], []).append(result)
     for recipe, group in groups.items():
-        for result in group:
-            summary = result["summary"]
-            rows.append(
-                [
-                    result["name"],
-                    _percent(result["float"]["accuracy"]),
-                    f"{result['float']['spikes_per_sample']:,.1f}",
-                    _integer(result),
-                    f"{summary['best_epoch']} of {summary['epochs']}",
-                    f"{summary['seconds'] / 60:.1f}",
-                ]
-            )
+        rows += [
+            [
+                result["name"],
+                _percent(result["float"]["accuracy"]),
+                f"{result['float']['spikes_per_sample']:,.1f}",
+                _integer(result),
+                _epoch(result),
+                f"{sum(epoch['seconds'] for epoch in result['epochs']) / 60:.1f}",
+            ]
+            for result in group
+        ]
         accuracy = _spread([result["float"]["accuracy"] for result in group], 100)
         spikes = _spread([result["float"]["spikes_per_sample"] for result in group], digits=1)
         rows.append([f"**{recipe}, {len(group)} seeds**", f"**{accuracy} %**", f"**{spikes}**", "", "", ""])
     return _markdown(("run", "accuracy, float", "spikes a record", "accuracy, integer", "best epoch", "minutes"), rows)
+
+
+def _epoch(result: Result) -> str:
+    summary, epochs = result["summary"], result["epochs"]
+    if summary is not None:
+        return f"{summary['best_epoch']} of {summary['epochs']}"
+    best = min(epochs, key=lambda epoch: epoch["validation_loss"])["epoch"]
+    return f"{best}; gradients overflow float32 in epoch {len(epochs) + 1}"
 
 
 def _integer(result: Result) -> str:
