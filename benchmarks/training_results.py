@@ -23,7 +23,7 @@ from training_studies import STUDIES, Run, Study
 from training_tables import TABLES
 
 from brf_deploy.data_directory import data_root
-from brf_deploy.errors import InvalidInput, MissingData
+from brf_deploy.errors import InvalidInput
 from brf_deploy.float_file import load_float_network
 from brf_deploy.options import data_option
 from brf_deploy.output import console
@@ -135,7 +135,7 @@ def main(data: Path | None, only: str, runs: Path, jobs: int, out: Path) -> None
     """Train, evaluate, and write tables and figures."""
     root = data_root(data)
     if root is None:
-        raise MissingData("the data directory is needed: name it with --data DIR or BRF_DATA")
+        raise click.UsageError("--data DIR or BRF_DATA names the data directory")
     runs.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     for study in chosen(only):

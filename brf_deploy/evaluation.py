@@ -56,8 +56,9 @@ class Evaluation:
 
 
 def chunks(samples: Samples, words_per_step: int, chunk_words: int = CHUNK_WORDS) -> Iterator[Samples]:
-    """The samples in runs that fit into memory together."""
-    size = max(1, chunk_words // (max(1, samples.steps) * max(1, words_per_step)))
+    """The samples in runs that fit into memory together; words_per_step: of a sample, besides its messages."""
+    words = samples.stored.shape[2] + words_per_step
+    size = max(1, chunk_words // (max(1, samples.steps) * max(1, words)))
     for start in range(0, samples.count, size):
         yield samples.take(slice(start, start + size))
 
@@ -148,7 +149,7 @@ def evaluate_integer(
     """Run the integer network on a backend; `done` hears how many samples each chunk finished."""
     check_task(network, task)
     counts = isinstance(backend, CountingBackend)
-    words, limit = (network.inputs, CHUNK_MESSAGES) if counts else (hidden_neurons(network), CHUNK_WORDS)
+    words, limit = (0, CHUNK_MESSAGES) if counts else (hidden_neurons(network), CHUNK_WORDS)
 
     def parts() -> Iterator[Evaluation]:
         for part in chunks(samples, words, limit):

@@ -3,7 +3,7 @@
 import subprocess
 
 import numpy as np
-from networks import messages_for, random_network
+from networks import messages_for, pruned_network, random_network
 
 from brf_hardware.c import EXPORTER
 
@@ -25,6 +25,12 @@ NETWORKS = {
     "16-bit states": lambda: random_network(seed=9, neurons=(7, 3), state_bits=16),
     "32-bit states": lambda: random_network(seed=10, neurons=(7, 3), state_bits=32, weight_bits=16),
     "permuted": lambda: random_network(seed=11, permutation=np.random.default_rng(0).permutation(30), skip_steps=5),
+    "pruned": lambda: pruned_network(random_network(seed=13, inputs=5, neurons=(30, 20), outputs=9), 3),
+    "pruned, graded, 16-bit weights": lambda: pruned_network(
+        random_network(14, inputs=2, neurons=(20,), maximum=65535, full_scale=65536, weight_bits=16, state_bits=32), 2
+    ),
+    "pruned, wide": lambda: pruned_network(random_network(seed=15, inputs=10, neurons=(300,), outputs=20), 40),
+    "no synapses": lambda: pruned_network(random_network(seed=16, inputs=5, neurons=(9,), outputs=4), 0),
     "wide": lambda: random_network(seed=12, inputs=40, neurons=(300,), outputs=20),
 }
 

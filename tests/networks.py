@@ -1,5 +1,7 @@
 """Random certified networks, and stimuli that drive them into saturation."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -13,6 +15,27 @@ def random_synapses(rng, targets, sources, weight_bits, low, high):
     half = 1 << (weight_bits - 1)
     mantissa = rng.integers(-half, half, (targets, sources))
     return Synapses(mantissa, rng.integers(low, high + 1, targets))
+
+
+def pruned_synapses(rng, synapses, fan_out):
+    """The same with at most `fan_out` weights other than 0 in each column."""
+    order = rng.permuted(np.tile(np.arange(synapses.targets), (synapses.sources, 1)), axis=1).T
+    return Synapses(np.where(order < fan_out, synapses.mantissa, 0), synapses.exponent)
+
+
+def pruned_network(network, fan_out, seed=0):
+    """The same with at most `fan_out` synapses of each kind a source."""
+    rng = np.random.default_rng(seed)
+    layers = tuple(
+        replace(
+            layer,
+            input=pruned_synapses(rng, layer.input, fan_out),
+            recurrent=None if layer.recurrent is None else pruned_synapses(rng, layer.recurrent, fan_out),
+        )
+        for layer in network.layers
+    )
+    readout = replace(network.readout, weight=pruned_synapses(rng, network.readout.weight, fan_out))
+    return replace(network, layers=layers, readout=readout)
 
 
 def random_poles(rng, neurons, arithmetic, c_max):
@@ -111,9 +134,10 @@ def messages_for(network, steps, batch, seed=0, density=0.5) -> Ints:
 
 @st.composite
 def integer_networks(draw, max_neurons=24):
-    """Networks of every shape: one to three layers, recurrent or not, graded or binary, narrow to wide words."""
+    """Networks of every shape: one to three layers, recurrent or not, graded or binary, narrow to wide words, pruned
+    or not."""
     full_scale = draw(st.sampled_from([1, 1, 16, 255, 256]))
-    return random_network(
+    network = random_network(
         seed=draw(st.integers(0, 2**31)),
         inputs=draw(st.integers(1, 6)),
         neurons=tuple(draw(st.lists(st.integers(1, max_neurons), min_size=1, max_size=3))),
@@ -126,3 +150,5 @@ def integer_networks(draw, max_neurons=24):
         coefficient_bits=draw(st.integers(4, 16)),
         state_bits=draw(st.sampled_from([16, 20, 24, 28, 32])),
     )
+    fan_out = draw(st.sampled_from([None, None, 0, 1, 3]))
+    return network if fan_out is None else pruned_network(network, fan_out)

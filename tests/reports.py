@@ -1,6 +1,7 @@
 """Reports of random networks for tests."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from float_networks import random_float_network, random_messages
@@ -12,6 +13,9 @@ from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Decision, Samples
 from brf_hardware.equivalence import Subject, verify
 from brf_hardware.report import Provenance, build_report
+from brf_hardware.report.page import render
+from brf_hardware.report.target_cost import Placement
+from brf_hardware.targets import load_target, override
 
 PROVENANCE = Provenance("2030-01-02", "brf-deploy report net.nir --task random", {"brf-deploy": "9.8.7"})
 
@@ -61,3 +65,29 @@ def whole_report():
     absent = {"elsewhere": "not installed: pip install elsewhere"}
     proof = verify(Subject(model, network, task), samples, {"same": REFERENCE}, absent, jitter_runs=1)
     return bare_report(network, task, samples, model=model, verification=proof)
+
+
+COSTED = random_network(seed=3, inputs=3, neurons=(14, 9), outputs=4, weight_bits=8)
+# A mesh on which this network needs several chips, the chip with assumed prices, one that it does not fit on, one that
+# has no price for what occurs, and a price table.
+SEVERAL_CHIPS = ("limits.cores_per_chip=2", "limits.mesh=2x1", "limits.cores_per_router=1", "limits.neurons_per_core=3")
+COSTED_TARGETS = (
+    override(load_target("loihi1"), *SEVERAL_CHIPS),
+    load_target("loihi2"),
+    load_target("xylo-a2"),
+    override(load_target("cortex-m4"), "energy.spikes=none"),
+    load_target("fp32-convention"),
+)
+
+
+@cache
+def costed_report():
+    """A report about five targets, each a case of its own."""
+    placements = [Placement.of(COSTED, target) for target in COSTED_TARGETS]
+    return bare_report(COSTED, samples=samples_for(COSTED, steps=20, count=4), placements=placements)
+
+
+@cache
+def costed_page():
+    """Its page."""
+    return render(costed_report())

@@ -53,7 +53,9 @@ def test_equal_on_every_shape_of_code(make):
     assert_equal(C.run(network, messages), REFERENCE.run(network, messages))
 
 
-@pytest.mark.parametrize("shape", ["three layers", "16-bit weights and messages, 64-bit sums", "16-bit states", "wide"])
+@pytest.mark.parametrize(
+    "shape", ["three layers", "16-bit weights and messages, 64-bit sums", "16-bit states", "wide", "pruned, wide"]
+)
 def test_no_undefined_behaviour(shape):
     network = NETWORKS[shape]()
     messages = some_messages(network)

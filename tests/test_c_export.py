@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from c_programs import NETWORKS, STRICT, STRICTER, execute, some_messages, written
 from float_networks import random_float_network
-from networks import random_network
+from networks import pruned_network, random_network
 
 from brf_deploy.errors import CertificateViolation, InvalidInput, Unsupported
 from brf_deploy.exporter import export_network, load_exporter
@@ -163,6 +163,44 @@ def test_operations_of_a_step():
     assert facts["additions a step, worst case"] == 8 * 8 + 2 + 3 * 8 + 8 * 8 + 8 * 2
     graded = EXPORTER.render(random_network(maximum=255, full_scale=255), "net").facts
     assert graded["multiplications a step, worst case"] == 6 * 8 + 2 + 3 * 8
+
+
+@pytest.mark.parametrize(
+    ("neurons", "fan_out", "listed"),
+    [(30, 14, True), (30, 15, False), (256, 127, True), (256, 128, False), (257, 85, True), (257, 86, False)],
+)
+def test_lists_are_stored_where_they_are_smaller(neurons, fan_out, listed):
+    """8-bit weights: a target takes a second byte, and a third one beyond 256 targets."""
+    network = pruned_network(random_network(neurons=(neurons,)), fan_out)
+    recurrent = plan_network(network).layers[0].recurrent
+    assert (recurrent.lists is not None) is listed
+    assert recurrent.fan_out == (fan_out if listed else neurons)
+    entry = (2 if neurons <= 256 else 3) if listed else 1
+    assert recurrent.bytes == neurons * recurrent.fan_out * entry + neurons
+
+
+@pytest.mark.parametrize("fan_out", [0, 1, 5, 9])
+def test_lists_hold_every_synapse_once_in_ascending_order(fan_out):
+    network = pruned_network(random_network(neurons=(30, 20), outputs=30, weight_bits=5), fan_out)
+    plan = plan_network(network)
+    blocks = [block for layer in network.layers for block in (layer.input, layer.recurrent)]
+    for synapses, block in zip(plan.synapses, [*blocks, network.readout.weight], strict=True):
+        assert synapses.lists is not None
+        found = np.zeros_like(block.mantissa.T)
+        for source in range(block.sources):
+            np.add.at(found[source], synapses.lists[source], synapses.weights[source])
+            targets = synapses.lists[source][synapses.weights[source] != 0]
+            assert (np.diff(targets) > 0).all()
+        np.testing.assert_array_equal(found, block.mantissa.T)
+
+
+def test_a_pruned_network_takes_less_of_everything():
+    dense = random_network(neurons=(60,))
+    whole, pruned = (EXPORTER.render(network, "net").facts for network in (dense, pruned_network(dense, 6)))
+    assert whole["synapses stored"] == 60 * 3 + 60 * 60 + 60 * 2
+    assert pruned["synapses stored"] == 6 * 3 + 6 * 60 + 60 * 2  # of two outputs nothing is left out
+    for fact in ("flash (bytes of constant tables)", "additions a step, worst case", "synapses that are not 0"):
+        assert pruned[fact] < whole[fact] / 2
 
 
 @pytest.mark.parametrize("shape", ["graded", "permuted"])

@@ -9,7 +9,7 @@ from c_programs import NETWORKS, STRICT, assert_equal, execute, some_messages, w
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import integer_networks, messages_for, random_network
+from networks import integer_networks, messages_for, pruned_network, random_network
 
 from brf_deploy.backend import load_backend
 from brf_deploy.cli import main
@@ -35,7 +35,7 @@ def test_equal_on_random_networks(network, steps, batch, seed):
 
 
 @pytest.mark.parametrize(
-    "shape", ["three layers", "16-bit weights and messages, 64-bit sums", "16-bit states", "permuted"]
+    "shape", ["three layers", "16-bit weights and messages, 64-bit sums", "16-bit states", "permuted", "pruned"]
 )
 def test_equal_on_shapes_of_code(shape):
     network = NETWORKS[shape]()
@@ -82,6 +82,16 @@ def test_silence_costs_the_same_every_step_and_events_more():
     assert (silence == silence[0]).all()
     assert 30 * 20 < silence[0, 0] < 30 * 150
     assert (busy > silence + 3 * 30 * 3).all()
+
+
+def test_lists_of_synapses_take_fewer_instructions():
+    """A quarter of the synapses, at the same events; the update of the neurons stays."""
+    dense = random_network(neurons=(60,), inputs=8, maximum=1)
+    events = np.ones((10, 1, 8), np.int64)
+    pruned = pruned_network(dense, 15)
+    silent = instructions(pruned, np.zeros_like(events))
+    whole, found = (instructions(network, events)[0, 0] - silent[0, 0] for network in (dense, pruned))
+    assert found < 0.7 * whole
 
 
 def test_the_same_tables_in_the_flash_of_the_board(tmp_path):

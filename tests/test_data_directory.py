@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from brf_deploy.data_directory import data_root, require_file
-from brf_deploy.data_integrity import State, damage, dataset_state, file_state, sha256
+from brf_deploy.data_integrity import State, checksum, damage, dataset_state, file_state
 from brf_deploy.data_sources import DATASETS, DataFile, Digest, dataset
 from brf_deploy.errors import InvalidFile, InvalidInput, MissingData
 
@@ -63,7 +63,9 @@ def test_no_directory_says_how_to_name_one():
 
 
 def test_unknown_dataset():
-    with pytest.raises(InvalidInput, match=r"dataset 'cifar' is unknown; there are: ecg, checkpoints, mnist, fsdd"):
+    with pytest.raises(
+        InvalidInput, match=r"dataset 'cifar' is unknown; there are: ecg, checkpoints, mnist, fsdd, shd, ssc, gsc"
+    ):
         dataset("cifar")
     assert dataset("ecg").name == "ecg"
 
@@ -72,7 +74,7 @@ def test_unknown_dataset():
 def test_table_of_sources_is_well_formed(file):
     assert not Path(file.path).is_absolute()
     assert ".." not in Path(file.path).parts
-    assert all(len(bytes.fromhex(digest)) == 32 for digest in file.sha256)
+    assert all(len(bytes.fromhex(found)) == (16 if file.digest is Digest.MD5 else 32) for found in file.sums)
     for url in file.urls:
         parts = urlsplit(url)
         assert parts.scheme in ("http", "https")
@@ -92,8 +94,8 @@ def test_published_sums_are_the_ones_in_the_table(data_dir):
         pytest.skip(f"no {listing}")
     published = dict(reversed(line.split()) for line in listing.read_text().splitlines())
     for file in FILES:
-        if file.digest is Digest.FILE and file.path in published:
-            assert published[file.path] in file.sha256, file.path
+        if file.digest is Digest.SHA256 and file.path in published:
+            assert published[file.path] in file.sums, file.path
 
 
 def test_real_files_are_what_the_table_says(data_dir):
@@ -137,6 +139,15 @@ def test_damage_names_both_sums(tmp_path):
     assert damage(path, DataFile("hello.txt", (), (HELLO, empty), 0)) is None
 
 
+def test_md5_where_only_that_is_published(tmp_path):
+    path = tmp_path / "hello.txt"
+    path.write_text("hello")
+    file = DataFile("hello.txt", (), ("5d41402abc4b2a76b9719d911017c592",), None, Digest.MD5)  # printf hello | md5sum
+    assert damage(path, file) is None
+    path.write_text("hellO")
+    assert str(damage(path, file)).startswith("md5 is ")
+
+
 def archive(names, prefix, **settings):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", **settings) as tar:
@@ -154,9 +165,9 @@ def test_recordings_digest_is_of_the_content_not_of_the_packing(tmp_path):
     other.write_bytes(archive(["a.wav", "b.wav"], "fsdd-1.0.10/recordings/", compresslevel=1))
     # cd recordings && LC_ALL=C sha256sum *.wav | sha256sum
     expected = "880c30b2d4690c71aaf715dc14ad98e2e823bd0122ad08acef94d6b3d0b9bce3"
-    assert sha256(one, Digest.RECORDINGS) == sha256(other, Digest.RECORDINGS) == expected
+    assert checksum(one, Digest.RECORDINGS) == checksum(other, Digest.RECORDINGS) == expected
     other.write_bytes(archive(["a.wav", "c.wav"], "recordings/"))
-    assert sha256(other, Digest.RECORDINGS) != expected
+    assert checksum(other, Digest.RECORDINGS) != expected
     file = DataFile("other.tar.gz", (), (expected,), 0, Digest.RECORDINGS)
     assert str(damage(other, file)).startswith("sha256 of the recordings is ")
 
@@ -169,7 +180,7 @@ def test_broken_archive_is_damage_not_a_crash(tmp_path, kind):
     path = tmp_path / "x.tar.gz"
     path.write_bytes(archive(["a.wav"] * 50, "")[:-40] if BROKEN[kind] is None else BROKEN[kind])
     with pytest.raises(InvalidFile, match=r"is not a complete \.tar\.gz archive"):
-        sha256(path, Digest.RECORDINGS)
+        checksum(path, Digest.RECORDINGS)
     assert "is not a complete .tar.gz archive" in str(
         damage(path, DataFile("x.tar.gz", (), (HELLO,), 0, Digest.RECORDINGS))
     )

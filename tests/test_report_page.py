@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from float_networks import random_float_network, random_messages
 from networks import random_network
-from reports import bare_report, samples_for, task_for, whole_report
+from reports import bare_report, costed_page, samples_for, task_for, whole_report
 
 from brf_deploy.errors import InvalidInput, Unavailable
 from brf_deploy.network import IntegerNetwork
@@ -34,6 +34,7 @@ ANCHORS = [
     "network", "spikes", "sample", "states", "poles", "loss", "equivalence", "backends", "operations", "hardware",
     "origin",
 ]  # fmt: skip
+CHIP_ANCHORS = [*ANCHORS[:-2], "mapping", "latency", "energy", "budget", "hardware", "sources", "origin"]
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 MOST_BYTES = 3_000_000
 
@@ -82,14 +83,26 @@ def bare_page():
     return render(bare_report())
 
 
-@pytest.mark.parametrize("which", ["whole_page", "bare_page"])
-def test_page_is_well_formed_and_has_every_section(which, request):
+@pytest.fixture(scope="module")
+def chips_page():
+    return costed_page()
+
+
+@pytest.fixture(scope="module", params=["whole_page", "chips_page"])
+def any_page(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize(
+    ("which", "anchors"), [("whole_page", ANCHORS), ("bare_page", ANCHORS), ("chips_page", CHIP_ANCHORS)]
+)
+def test_page_is_well_formed_and_has_every_section(which, anchors, request):
     page = Page(request.getfixturevalue(which))
-    assert [attrs["id"] for attrs in page.all("section")] == ANCHORS
-    assert [attrs["href"] for attrs in page.all("a")] == [f"#{anchor}" for anchor in ANCHORS]
+    assert [attrs["id"] for attrs in page.all("section")] == anchors
+    assert [attrs["href"] for attrs in page.all("a")] == [f"#{anchor}" for anchor in anchors]
     assert page.all("html") == [{"lang": "en-GB"}]
     assert len(page.all("title")) == len(page.all("h1")) == 1
-    assert [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)] == ["h1"] + ["h2"] * len(ANCHORS)
+    assert [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)] == ["h1"] + ["h2"] * len(anchors)
 
 
 def test_figures_and_tables_are_accessible(whole_page):
@@ -100,32 +113,32 @@ def test_figures_and_tables_are_accessible(whole_page):
     assert len(page.all("thead")) == len(page.all("table")) >= 9
 
 
-def test_page_fetches_nothing(whole_page):
-    assert "http:" not in whole_page
-    assert "https:" not in whole_page
-    assert "@import" not in whole_page
-    for tag, attrs in Page(whole_page).tags:
+def test_page_fetches_nothing(any_page):
+    assert "http:" not in any_page
+    assert "https:" not in any_page
+    assert "@import" not in any_page
+    for tag, attrs in Page(any_page).tags:
         assert tag not in ("script", "link", "iframe", "object", "embed", "base")
         assert "src" not in attrs
         assert attrs.get("href", "#").startswith("#")
-    assert set(re.findall(r"url\((.)", whole_page)) <= {"#"}
+    assert set(re.findall(r"url\((.)", any_page)) <= {"#"}
 
 
-def test_figures_are_xml_with_identifiers_of_their_own(whole_page):
-    found = re.findall(r"<svg .*?</svg>", whole_page, flags=re.DOTALL)
+def test_figures_are_xml_with_identifiers_of_their_own(any_page):
+    found = re.findall(r"<svg .*?</svg>", any_page, flags=re.DOTALL)
     for svg in found:
         ElementTree.fromstring(svg)
-    known = re.findall(r" id=\"([^\"]*)\"", whole_page)
+    known = re.findall(r" id=\"([^\"]*)\"", any_page)
     assert len(known) == len(set(known))
-    used = re.findall(r"(?:url\(|href=\")#([^)\"]*)", whole_page)
+    used = re.findall(r"(?:url\(|href=\")#([^)\"]*)", any_page)
     assert set(used) <= set(known)
 
 
-def test_every_colour_comes_from_the_page(whole_page):
-    assert not [placeholder for placeholder in PAGE_COLOURS if placeholder in whole_page]
-    figures = "".join(re.findall(r"<svg .*?</svg>", whole_page, flags=re.DOTALL))
+def test_every_colour_comes_from_the_page(any_page):
+    assert not [placeholder for placeholder in PAGE_COLOURS if placeholder in any_page]
+    figures = "".join(re.findall(r"<svg .*?</svg>", any_page, flags=re.DOTALL))
     assert set(re.findall(r"#[0-9a-f]{6}\b", figures)) == set()
-    style = whole_page[whole_page.index("<style>") : whole_page.index("</style>")]
+    style = any_page[any_page.index("<style>") : any_page.index("</style>")]
     for variable in set(re.findall(r"var\((--[a-z0-9]+)\)", figures)):
         assert style.count(f"{variable}:") == 2, f"{variable} needs a light and a dark colour"
 
@@ -383,16 +396,18 @@ def test_published_ecg_network_makes_a_small_page(data_dir, tmp_path):
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MEASURE = "<script>document.title = `${document.documentElement.scrollWidth} of ${innerWidth}`</script>"
+BROWSER = next(filter(shutil.which, BROWSERS), BROWSERS[0])
+# The script says in the title what the page is made of, and how wide it is.
+MEASURE = """<script>
+const found = [...document.querySelectorAll("section")].map((section) => section.id).join();
+document.title = `${found} ${document.documentElement.scrollWidth} ${innerWidth}`;
+</script>"""
 
 
 def browse(path, tmp_path):
     """The page's DOM and what the browser logged, at the narrowest window it opens."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} found")
     command = [
-        browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--window-size=500,800", "--dump-dom",
         path.as_uri(),
@@ -401,15 +416,19 @@ def browse(path, tmp_path):
     return done.stdout, done.stderr
 
 
-def test_browser_shows_the_page_without_a_complaint(whole_page, tmp_path):
+@pytest.mark.needs(BROWSER)
+@pytest.mark.parametrize(("which", "anchors"), [("whole_page", ANCHORS), ("chips_page", CHIP_ANCHORS)])
+def test_browser_shows_the_page_without_a_complaint(which, anchors, request, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(whole_page.replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
+    path.write_text(request.getfixturevalue(which).replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
     dom, log = browse(path, tmp_path)
     assert "CONSOLE" not in log
-    width, window = re.search(r"<title>(\d+) of (\d+)</title>", dom).groups()
+    sections, width, window = re.search(r"<title>(\S+) (\d+) (\d+)</title>", dom).groups()
+    assert sections.split(",") == anchors
     assert int(width) <= int(window), "the page itself must not scroll sideways"
 
 
+@pytest.mark.needs(BROWSER)
 def test_browser_log_would_show_a_complaint(tmp_path):
     path = tmp_path / "broken.html"
     path.write_text("<!DOCTYPE html><title>broken</title><script>nonsense()</script>", encoding="utf-8")

@@ -26,7 +26,7 @@ def test_digits_are_split_once_and_for_all():
     train, test = DIGITS.load("train"), DIGITS.load("test")
     assert (train.messages.shape, test.messages.shape) == ((64, 1437, 1), (64, 360, 1))
     assert (train.messages.min(), train.messages.max()) == (0, DIGITS.encoding.maximum)
-    assert (train.messages.dtype, train.labels.dtype) == (np.int64, np.int64)
+    assert (train.messages.dtype, train.labels.dtype) == (np.uint8, np.int64)
     assert np.array_equal(np.bincount(test.labels), [36, 36, 35, 37, 36, 37, 36, 36, 35, 36])
     assert np.array_equal(DIGITS.load("test", None).messages, test.messages)
     together = np.concatenate([train.messages, test.messages], axis=1)[..., 0].T
@@ -55,7 +55,7 @@ def test_ecg_drops_the_padding_and_labels_every_step(tmp_path):
     write_ecg(tmp_path, content)
     samples = ECG.load("test", tmp_path)
     assert (samples.messages.shape, samples.labels.shape) == ((5, 3, 4), (5, 3))
-    assert (samples.messages.dtype, samples.labels.dtype) == (np.int64, np.int64)
+    assert (samples.messages.dtype, samples.labels.dtype) == (np.uint8, np.int64)
     assert np.array_equal(samples.messages[:, 1], content["x"][1, :-1])
     assert np.array_equal(samples.labels[:, 1], content["y"][1, :-1].argmax(1))
     assert samples.labels[2, 0] == 0  # no label counts as class 0, as published
@@ -150,7 +150,7 @@ def test_mnist_is_row_by_row(tmp_path):
         assert samples.messages.shape == (784, 3, 1)
         assert np.array_equal(samples.messages[:, 1, 0], images[1].ravel())
         assert np.array_equal(samples.labels, labels)
-        assert (samples.messages.dtype, samples.labels.dtype) == (np.int64, np.int64)
+        assert (samples.messages.dtype, samples.labels.dtype) == (np.uint8, np.int64)
 
 
 def test_the_permuted_task_orders_steps_in_its_encoding():

@@ -15,18 +15,20 @@ from brf_deploy.certificate import largest_reset
 from brf_deploy.errors import Unsupported
 from brf_deploy.layers import ResonatorLayer, Synapses
 from brf_deploy.network import IntegerNetwork
-from brf_hardware.c.words import Word, word_for, word_of
+from brf_hardware.c.words import Word, position_word, word_for, word_of
 
 
 @dataclass(frozen=True, eq=False)
 class SynapsePlan:
-    """Weights by source, and the left shift of every target's sum.
+    """Weights by source, and the left shift of every target's sum (targets,).
 
-    weights (sources, targets): the row of a source is what an event or spike of it adds. weight, sum: types of a
-    weight and of a sum. graded: messages are more than 0 or 1.
+    weights (sources, fan-out): the row of a source is what an event or spike of it adds. lists (sources, fan-out): to
+    which targets, or None where a row has a weight for each of them. weight, sum: types of a weight and of a sum.
+    graded: messages are more than 0 or 1.
     """
 
     weights: Ints
+    lists: Ints | None
     shifts: Ints
     weight: Word
     sum: Word
@@ -39,9 +41,25 @@ class SynapsePlan:
         return int(self.weights.shape[0])
 
     @property
-    def targets(self) -> int:
-        """Number of columns."""
+    def fan_out(self) -> int:
+        """Synapses stored for each source."""
         return int(self.weights.shape[1])
+
+    @property
+    def targets(self) -> int:
+        """Number of sums."""
+        return len(self.shifts)
+
+    @property
+    def target(self) -> Word:
+        """Type of a target in a list."""
+        return position_word(self.targets)
+
+    @property
+    def bytes(self) -> int:
+        """Of weights, lists and shifts."""
+        lists = 0 if self.lists is None else self.lists.size * self.target.bytes
+        return self.weights.size * self.weight.bytes + lists + self.targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +106,12 @@ class NetworkPlan:
     network: IntegerNetwork
     layers: tuple[LayerPlan, ...]
     readout: ReadoutPlan
+
+    @property
+    def synapses(self) -> tuple[SynapsePlan, ...]:
+        """Of all layers, and of the readout."""
+        of_layers = (synapses for layer in self.layers for synapses in (layer.input, layer.recurrent))
+        return (*filter(None, of_layers), self.readout.synapses)
 
 
 WORDS = {
@@ -168,11 +192,31 @@ def _plan_synapses(synapses: Synapses, fraction: int, message: int) -> SynapsePl
     sums: list[int] = (np.abs(synapses.mantissa).sum(axis=1) * message).tolist()
     # A row of zeros adds nothing, whatever its shift; one that its type cannot hold would be undefined in C.
     shifts = np.where(np.array(sums) > 0, synapses.shift(fraction), 0)
+    weight = word_of(synapses.mantissa)
+    weights, lists = _rows(synapses, weight)
     return SynapsePlan(
-        weights=np.ascontiguousarray(synapses.mantissa.T),
+        weights=weights,
+        lists=lists,
         shifts=shifts,
-        weight=word_of(synapses.mantissa),
+        weight=weight,
         sum=word_for(max(sums), 16),
         graded=message > 1,
         largest=tuple(total << shift for total, shift in zip(sums, shifts.tolist(), strict=True)),
     )
+
+
+def _rows(synapses: Synapses, weight: Word) -> tuple[Ints, Ints | None]:
+    """Weights by source, and their targets where a list of the synapses that are not 0 takes less memory.
+
+    All lists are as long as the longest, so that they need no table of where they begin; what is left over adds 0 to
+    target 0.
+    """
+    rows = np.ascontiguousarray(synapses.mantissa.T)
+    longest = max(1, int(np.count_nonzero(rows, axis=1).max()))
+    listed = longest * (weight.bytes + position_word(synapses.targets).bytes)
+    if listed >= synapses.targets * weight.bytes:
+        return rows, None
+    # A stable sort by "is zero" puts the synapses of a row first, in ascending order of their targets.
+    targets = np.argsort(rows == 0, axis=1, kind="stable")[:, :longest]
+    weights = np.take_along_axis(rows, targets, axis=1)
+    return weights, np.where(weights == 0, 0, targets)

@@ -58,3 +58,8 @@ def word_of(values: Ints) -> Word:
 def index_word(count: int) -> Word:
     """An unsigned type for 0 .. count, two bytes or more."""
     return Word(count, 16 if count < 1 << 16 else 32, signed=False)
+
+
+def position_word(count: int) -> Word:
+    """An unsigned type for 0 .. count - 1, as narrow as can be."""
+    return Word(count - 1, next(bits for bits in WIDTHS if count <= 1 << bits), signed=False)

@@ -8,10 +8,9 @@ from rich.console import Console
 
 from brf_deploy.options import backend_option, data_option, json_option, samples_option
 from brf_deploy.output import console, write_json
-from brf_hardware.commands.target_options import allocation_option, set_option, target_option
+from brf_hardware.commands.target_options import allocation_option, rate_option, set_option, step_period, target_option
 
 if TYPE_CHECKING:
-    from brf_deploy.task import Task
     from brf_hardware.cost.estimate import Estimate
 
 EXAMPLES = """\b
@@ -30,12 +29,7 @@ Exit status: 0; 1 with --fail-over-budget where a budget is exceeded; 2 on bad i
 @click.option("--task", metavar="NAME", help="Task whose test samples run.  [default: the network's]")
 @target_option
 @samples_option
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="HZ",
-    help="Answers a second in real time: steps where the task answers at each, else samples.  [default: the network's]",
-)
+@rate_option
 @click.option("--fail-over-budget", is_flag=True, help="Exit with 1 where a layer fires more than there is time for.")
 @allocation_option
 @set_option
@@ -76,7 +70,7 @@ def estimate_command(
 
     network, chosen = load_network(net), load_targets(targets, settings)
     which, test = load_test(network, task, samples, data)
-    period = None if rate is None else _period(rate, which, len(test.messages))
+    period = step_period(rate, which, test)
     costings = [Costing.of(network, target, place(network, target, allocation), period) for target in chosen]
     estimates = estimate_samples(costings, test, load_backend(backend))
     show = console(json_file)
@@ -90,13 +84,6 @@ def estimate_command(
         write_whole(csv_file, as_csv(estimates).encode())
     over = fail_over_budget and any(found.over_budget for found in estimates)
     click.get_current_context().exit(1 if over else 0)
-
-
-def _period(rate: float, task: "Task", steps: int) -> float:
-    """Seconds of a step at `rate` answers a second."""
-    from brf_deploy.task import Decision
-
-    return 1 / rate if task.decision is Decision.EVERY_STEP else 1 / (rate * steps)
 
 
 def _print(show: Console, estimate: "Estimate") -> None:

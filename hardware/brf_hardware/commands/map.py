@@ -44,7 +44,7 @@ Exit status: 0, or 2 on bad input and where the network fits onto no such target
     metavar="TRACE.npz",
     help="Spikes of a run, which say how often each neuron sends.  [default: all alike]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the partitioner.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the partitioner, 0 or more.")
 @json_option
 @click.option(
     "--plot",
@@ -114,9 +114,8 @@ def _mapped(topology: "Topology", target: "Target", allocation: str, seed: int, 
 
 def _summary(topology: "Topology", target: "Target", found: Dict[str, "Mapping | None"], traced: bool) -> Table:
     table = _table(target.title, "", *found)
-    table.caption = (
-        f"messages and links when {'neurons fire as in a sample of the trace' if traced else 'each neuron fires once'}"
-    )
+    fired = "neurons fire as in a sample of the trace" if traced else "each neuron fires once"
+    table.caption = f"messages and links when {fired}"
     columns = [_facts(topology, mapping, target) for mapping in found.values()]
     for label in dict.fromkeys(label for column in columns for label in column):
         table.add_row(label, *(column.get(label, "") for column in columns))
@@ -153,7 +152,7 @@ def _print_cores(show: Console, mapping: "Mapping", limits: "Limits") -> None:
     load, shares = mapping.load, utilisation(mapping.load, limits)
     table = _table(
         f"allocation '{mapping.allocation}': shares of a core's limits; place: chip/column/row/core",
-        "place", "neurons", "synapses", *(name for name in shares if name != "neurons"), "fullest",
+        "place", "neurons", *(name for name in shares if name != "neurons"), "fullest",
     )  # fmt: skip
     full = fullness(load, limits)
     for index, core in enumerate(mapping.cores[:SHOWN_CORES]):
@@ -163,7 +162,6 @@ def _print_cores(show: Console, mapping: "Mapping", limits: "Limits") -> None:
         table.add_row(
             f"{core.chip}/{core.column}/{core.row}/{core.slot}",
             neurons,
-            count(int(load.synapses[index])),
             *(percent(float(share[index]), 0) for name, share in shares.items() if name != "neurons"),
             percent(float(full[index]), 0),
         )

@@ -1,16 +1,26 @@
 """Options of every command that speaks about a chip."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from brf_hardware.targets.load import target_names
 from brf_hardware.targets.terms import ALLOCATIONS
 
-target_option = click.option(
-    "--target",
-    "targets",
-    required=True,
-    metavar="A,B",
-    help=f"Targets: {', '.join(target_names())}, or TOML files of your own.",
+if TYPE_CHECKING:
+    from brf_deploy.task import Samples, Task
+
+TARGETS = f"Targets: {', '.join(target_names())}, or TOML files of your own."
+
+target_option = click.option("--target", "targets", required=True, metavar="A,B", help=TARGETS)
+
+optional_target_option = click.option("--target", "targets", metavar="A,B", help=f"{TARGETS}  [default: none]")
+
+rate_option = click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="HZ",
+    help="Answers a second in real time: steps where the task answers at each, else samples.  [default: the network's]",
 )
 
 set_option = click.option(
@@ -28,3 +38,12 @@ allocation_option = click.option(
     show_default=True,
     help="Bytes that things take in a core: bare words, or with the overhead that others assume.",
 )
+
+
+def step_period(rate: float | None, task: "Task", samples: "Samples") -> float | None:
+    """Seconds of a step at `rate` answers a second; None where the network's own step is wanted."""
+    from brf_deploy.task import Decision
+
+    if rate is None:
+        return None
+    return 1 / rate if task.decision is Decision.EVERY_STEP else 1 / (rate * samples.steps)

@@ -18,7 +18,7 @@ def estimate_samples(costings: Sequence[Costing], samples: Samples, backend: Bac
     Raises `InvalidInput` where there is no sample.
     """
     network = costings[0].network
-    if not samples.messages.shape[0] or not samples.count:
+    if not samples.steps or not samples.count:
         raise InvalidInput("samples: none found to estimate from; choose a split that has some")
     works: list[list[Work]] = []
     with sample_progress(backend.name, samples.count) as done:

@@ -33,10 +33,8 @@ class Influence:
 
 
 def influences(estimate: Estimate, operation: Operation) -> tuple[Influence, ...]:
-    """Every figure that moves the total energy of a sample at the speed of `operation`, the strongest first.
-
-    None where the total is refused.
-    """
+    """Every figure that moves the total energy of a sample at the speed of `operation`, the strongest first; none where
+    the total is refused."""
     if operation.total_energy is None:
         return ()
     found = [*_of_prices(estimate, operation), *_of_static(operation)]
@@ -73,8 +71,8 @@ def _dynamic(estimate: Estimate, target: Target) -> Range | None:
 def _with_only(target: Target, free: str) -> Target:
     """`target` with every energy at its nominal value, but for the figure `free`.
 
-    Where an idle BRF neuron costs what a driven one does (`Prices`), it follows the driven one's figure; its own decides
-    only how far it may rest.
+    Where an idle BRF neuron costs what a driven one does (`Prices`), it follows the driven one's figure; its own
+    decides only how far it may rest.
     """
     energy = {term: figure if term == free else _nominal(figure) for term, figure in target.energy.items()}
     factor = target.neuron_factor

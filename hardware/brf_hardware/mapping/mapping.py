@@ -17,7 +17,7 @@ class Core:
 
 @dataclass(frozen=True, eq=False)
 class CoreLoad:
-    """What lies on each used core (cores,): neurons, synapses, axons in and out, bytes of states, synapses and tables."""
+    """What lies on each used core (cores,): neurons, synapses, axons, and bytes of states, synapses and tables."""
 
     neurons: Ints
     synapses: Ints
@@ -33,7 +33,10 @@ class Mapping:
     """A placed network.
 
     cores: used ones; neurons refer to them by index. placement: of every population (each layer, then the readout),
-    the core of each neuron (neurons,). load: per core. method: how it was found, in words.
+    the core of each neuron (neurons,). load: per core. method: how it was found, in words. mesh: columns and rows of
+    routers a chip; chips stand in a row from west to east. links: messages times links that they pass, when each neuron
+    fires at its rate; links_in_order: the same when neurons and cores stand in order (or, where neurons in their order
+    fit onto no cores, in that of the first partition that does).
     """
 
     target: str
@@ -42,6 +45,9 @@ class Mapping:
     placement: tuple[Ints, ...]
     load: CoreLoad
     method: str
+    mesh: tuple[int, int] = (1, 1)
+    links: float = 0.0
+    links_in_order: float = 0.0
 
     @property
     def chips(self) -> int:

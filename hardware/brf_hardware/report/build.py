@@ -1,8 +1,9 @@
 """Measures what a report shows: one run of the reference backend over the samples, in chunks."""
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,10 @@ from brf_hardware.report.content import Provenance, ReportContent, SampleRun
 from brf_hardware.report.hardware_cost import hardware_cost
 from brf_hardware.report.state_range import Ranges, add_ranges, state_ranges
 
+if TYPE_CHECKING:  # chips need packages that a report without them does not
+    from brf_hardware.cost.work import Work
+    from brf_hardware.report.target_cost import Placement
+
 # Spikes and the three states of a neuron, for the size of a chunk.
 WORDS_PER_NEURON = 4
 
@@ -36,13 +41,14 @@ def build_report(
     verification: Verification | None = None,
     shown: int = 0,
     synthesis: bool = False,
+    placements: "Sequence[Placement]" = (),
     done: Callable[[int], None] = lambda _: None,
 ) -> ReportContent:
     """Run the network over the samples and gather a report.
 
     model: what the network was quantised from. verification: of both, on the same task. shown: the sample whose
-    raster is drawn. synthesis: whether yosys counts cells. done: hears how many samples each chunk finished. Raises
-    `InvalidInput` where they do not fit.
+    raster is drawn. synthesis: whether yosys counts cells. placements: of this network on targets, which are priced.
+    done: hears how many samples each chunk finished. Raises `InvalidInput` where they do not fit.
     """
     check_task(network, task)
     sources: tuple[FloatLayer | None, ...] = (None,) * len(network.layers)
@@ -50,12 +56,14 @@ def build_report(
         sources = _sources(network, model)
     ranges: list[Ranges] = []
     operations: list[tuple[Operations, ...]] = []
+    works: list[list[Work | None]] = []
 
     def runs() -> Iterator[tuple[Samples, Trace]]:
         for part in chunks(samples, WORDS_PER_NEURON * hidden_neurons(network)):
             trace = REFERENCE.run(network, part.messages, Record.STATES)
             ranges.append(state_ranges(network, trace))
             operations.append(count_operations(network, network.encoding.present(part.messages), trace))
+            works.append([placement.measure(part.messages, trace) for placement in placements])
             yield part, trace
             done(part.count)
 
@@ -63,7 +71,7 @@ def build_report(
     return ReportContent(
         network=network,
         task=task,
-        steps=len(samples.messages),
+        steps=samples.steps,
         evaluation=evaluation,
         ranges=add_ranges(ranges),
         operations=add_operations(operations),
@@ -75,6 +83,9 @@ def build_report(
         verification=verification,
         hardware=hardware_cost(network, synthesis),
         provenance=provenance,
+        targets=tuple(
+            placement.cost(found) for placement, found in zip(placements, zip(*works, strict=True), strict=True)
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from brf_hardware.equivalence import Verification
 from brf_hardware.report.boundary import LayerPoles
 from brf_hardware.report.hardware_cost import HardwareCost
 from brf_hardware.report.state_range import Ranges
+
+if TYPE_CHECKING:  # chips need packages that a report without them does not
+    from brf_hardware.report.target_cost import TargetCost
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class ReportContent:
     """What was measured on `network` over `evaluation.samples` samples of `task`.
 
     ranges, operations: per layer and, last, the readout. poles: per layer. losses, and the trained poles, need the
-    model the network was quantised from; they and the verification are empty without it.
+    model the network was quantised from; they and the verification are empty without it. targets: what it costs on
+    each chip that was asked for.
     """
 
     network: IntegerNetwork
@@ -64,6 +69,7 @@ class ReportContent:
     verification: Verification | None
     hardware: HardwareCost
     provenance: Provenance
+    targets: "tuple[TargetCost, ...]" = ()
 
     @property
     def neurons(self) -> int:

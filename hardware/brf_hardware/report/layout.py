@@ -45,7 +45,15 @@ class Missing:
     command: str
 
 
-Block = str | Table | Picture | Missing
+@dataclass(frozen=True)
+class Points:
+    """Sentences under a small heading, one point each."""
+
+    heading: str
+    points: tuple[str, ...]
+
+
+Block = str | Table | Picture | Missing | Points
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How numbers are written for people."""
 
 import math
+from collections.abc import Sequence
 
 
 def count(number: float) -> str:
@@ -54,9 +55,9 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def listed(numbers: list[int], most: int = 12) -> str:
+def listed(things: Sequence[object], most: int = 12) -> str:
     """The first few of a list and how many more there are; ``none`` for an empty one."""
-    if not numbers:
+    if not things:
         return "none"
-    shown = ", ".join(str(number) for number in numbers[:most])
-    return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most:,} more"
+    shown = ", ".join(map(str, things[:most]))
+    return shown if len(things) <= most else f"{shown} and {len(things) - most:,} more"

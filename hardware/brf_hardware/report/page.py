@@ -27,14 +27,14 @@ def render(content: ReportContent) -> str:
     try:
         from jinja2 import Environment, StrictUndefined
 
-        from brf_hardware.report.sections import SECTIONS
+        from brf_hardware.report.sections import all_sections
     except ModuleNotFoundError as error:
         raise Unavailable(missing_module("the HTML report", error)) from error
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     template = environment.from_string(PACKAGE.joinpath("report.html.jinja").read_text("utf-8"))
     return template.render(
         summary=summarise(content),
-        sections=[section(content) for section in SECTIONS],
+        sections=all_sections(content),
         styles=PACKAGE.joinpath("report.css").read_text("utf-8"),
         signs=SIGNS,
     )

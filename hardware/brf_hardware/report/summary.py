@@ -5,19 +5,21 @@ from dataclasses import dataclass
 from brf_hardware.equivalence import Verification
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.footprint import Footprint, footprint
-from brf_hardware.report.layout import Badge, Tile
+from brf_hardware.report.layout import Badge, Table, Tile
 from brf_hardware.report.numbers import count, percent, plural, radius, size
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Title, one line of what the network is, the verdict with its reason, and the key numbers."""
+    """Title, one line of what the network is, the verdict with its reason, the key numbers, and what it is and costs on
+    the targets, where some were asked for."""
 
     title: str
     lead: str
     verdict: Badge
     reason: str
     tiles: tuple[Tile, ...]
+    decision: Table | None = None
 
 
 def summarise(content: ReportContent) -> Summary:
@@ -35,7 +37,16 @@ def summarise(content: ReportContent) -> Summary:
         verdict=verdict,
         reason=reason,
         tiles=_tiles(content),
+        decision=_decision(content),
     )
+
+
+def _decision(content: ReportContent) -> Table | None:
+    if not content.targets:
+        return None
+    from brf_hardware.report.decision import decision  # needs packages that a report without chips does not
+
+    return decision(content)
 
 
 def _verdict(content: ReportContent) -> tuple[Badge, str]:

@@ -24,9 +24,10 @@ BITS, LABELS = "bits.npy", "labels.npy"
 
 
 def read_events(path: Path, classes: int) -> tuple[npt.NDArray[np.uint8], Ints]:
-    """Binned spikes, packed (records, 250, 88), and labels of a file of ``spikes/times`` (s), ``spikes/units``, ``labels``.
+    """Binned spikes, packed (records, 250, 88), and labels.
 
-    Raises `InvalidFile` naming the record: times that are negative or NaN, units outside 0..699, labels outside
+    The file has the lists ``spikes/times`` (s), ``spikes/units`` and ``labels``, with an entry for each record. Raises
+    `InvalidFile` naming the record: times that are negative or NaN, units outside 0..699, labels outside
     ``0 .. classes - 1``, times and units of different number; or saying what is not there.
     """
     try:

@@ -99,7 +99,7 @@ def _read(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise MissingData(f"task '{path}': no such file; write one with numpy.savez('{path}', x=..., y=...)")
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, zipfile.ZipFile(file), np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
         raise InvalidFile(

@@ -1,5 +1,6 @@
 """Recordings in a packed archive, read in place and encoded as spikes."""
 
+import gzip
 import io
 import tarfile
 import wave
@@ -33,11 +34,13 @@ class Recording:
 def archive_files(path: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the files of a `.tar.gz` that end in `suffix`; raises `InvalidFile` where it is broken."""
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path, "rb") as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as archive:
             for member in archive:
                 content = archive.extractfile(member) if member.name.endswith(suffix) else None
                 if content is not None:
                     yield member.name.removeprefix("./"), content.read()
+            while unpacked.read(1 << 20):  # to its end, where the checksum is
+                pass
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise InvalidFile(f"'{path}': not a whole .tar.gz archive ({error}); {advice(path)}") from error
 

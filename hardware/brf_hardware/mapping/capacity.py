@@ -1,0 +1,118 @@
+"""What neurons take of a core, what a core has, and who fits into none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brf_deploy.arrays import Ints
+from brf_deploy.errors import InvalidInput, Unsupported
+from brf_hardware.mapping.topology import Topology
+from brf_hardware.targets.target import Limits, Target
+
+NO_LIMIT = 1 << 62  # more than anything here counts to
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a core has, in neurons, bytes and axons; `NO_LIMIT` where nothing bounds it."""
+
+    neurons: int
+    synapse_bytes: int
+    memory_bytes: int
+    axons_in: int
+    axons_out: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> "Room":
+        """The room of a target's core."""
+        found = (
+            limits.neurons_per_core,
+            limits.synapse_memory_bytes,
+            limits.core_memory_bytes,
+            limits.axons_in_per_core,
+            limits.axons_out_per_core,
+        )
+        return cls(*(NO_LIMIT if limit is None else limit for limit in found))
+
+
+@dataclass(frozen=True, eq=False)
+class Needs:
+    """Whole bytes that each neuron takes (neurons,), its program's index, and bytes of a program and of an axon."""
+
+    state_bytes: Ints
+    synapse_bytes: Ints
+    program: Ints
+    program_bytes: int
+    axon_bytes: int
+
+    @classmethod
+    def of(cls, topology: Topology, target: Target, allocation: str) -> "Needs":
+        """What neurons, synapses, axons and programs take under the named allocation of `target`.
+
+        A synapse takes what the allocation says for weights of up to 8 bits, and a byte more for each further 8 bits.
+        """
+        if allocation not in target.allocations:
+            raise InvalidInput(
+                f"target '{target.name}': no allocation '{allocation}' found, it has "
+                f"{', '.join(target.allocations) or 'none'}"
+            )
+        words, parts = target.allocations[allocation], topology.populations
+        programs = list(dict.fromkeys(part.program for part in parts))
+        of_neuron = np.ceil([part.neuron_bytes + words.neuron for part in parts]).astype(np.int64)
+        of_synapse = np.array([words.synapse + (part.weight_bits - 1) // 8 for part in parts])
+        part_of = topology.population_of
+        return cls(
+            state_bytes=of_neuron[part_of],
+            synapse_bytes=np.ceil(of_synapse[part_of] * topology.fan_in).astype(np.int64),
+            program=np.array([programs.index(part.program) for part in parts])[part_of],
+            program_bytes=int(np.ceil(words.program)),
+            axon_bytes=int(np.ceil(words.axon)),
+        )
+
+
+def check_neurons(topology: Topology, needs: Needs, target: Target, limits: Limits) -> None:
+    """Refuse a network of which one neuron fits into no core, naming the neuron that exceeds a limit by most."""
+    room, fan_in, fan_out = Room.of(limits), topology.fan_in, topology.fan_out
+    state = np.array([part.neuron_bytes for part in topology.populations])[topology.population_of]
+    axons = fan_in + np.minimum(fan_out, 1)
+    memory = needs.program_bytes + needs.state_bytes + needs.synapse_bytes + needs.axon_bytes * axons
+    alone = (
+        ("neurons on a core", np.ones_like(fan_in), room.neurons, "take another target"),
+        ("bytes of states and coefficients", state, limits.state_bytes_per_neuron, "quantise to narrower words"),
+        ("incoming synapses", fan_in, limits.fan_in, "prune incoming weights"),
+        ("outgoing synapses", fan_out, limits.fan_out, "prune outgoing weights"),
+        ("bytes of incoming synapses", needs.synapse_bytes, room.synapse_bytes, "prune incoming weights"),
+        ("axons in", fan_in, room.axons_in, "prune incoming weights"),
+        ("axons out", np.minimum(fan_out, 1), room.axons_out, "take another target"),
+        ("bytes of a core, with program and axons", memory, room.memory_bytes, "prune incoming weights"),
+    )
+    for what, taken, limit, remedy in alone:
+        worst = int(np.argmax(taken))
+        if limit is not None and taken[worst] > limit:
+            raise Unsupported(
+                f"{topology.name_of(worst)} fits into no core of '{target.name}': {taken[worst]:,} {what} found, the "
+                f"limit is {limit:,}; {remedy}, or take a target with more"
+            )
+
+
+def check_total(topology: Topology, needs: Needs, target: Target, limits: Limits) -> None:
+    """Refuse a network that no partition brings onto the target's cores."""
+    room = Room.of(limits)
+    memory = int(needs.state_bytes.sum() + needs.synapse_bytes.sum())
+    least = max(
+        -(-topology.neurons // room.neurons),
+        -(-int(needs.synapse_bytes.sum()) // max(room.synapse_bytes, 1)),
+        -(-memory // max(room.memory_bytes, 1)),
+    )
+    check_cores(least, target, limits, "at least ")
+
+
+def check_cores(needed: int, target: Target, limits: Limits, least: str = "") -> None:
+    """Refuse more cores than the target has."""
+    available = limits.cores_per_chip * limits.chips
+    if needed > available:
+        raise Unsupported(
+            f"target '{target.name}': {least}{needed:,} cores are needed, {available:,} are there ({limits.chips:,} "
+            f"chips of {limits.cores_per_chip:,}); prune or shrink the network, or join more chips with "
+            f"--set limits.chips={-(-needed // limits.cores_per_chip)}"
+        )

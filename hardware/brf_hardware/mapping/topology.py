@@ -1,0 +1,149 @@
+"""What a mapper needs of a network: populations of neurons, the synapses between them, and how often each fires."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import block_array, csr_array
+
+from brf_deploy.arrays import Floats, Ints
+from brf_deploy.errors import InvalidInput
+from brf_deploy.layers import Synapses
+from brf_deploy.network import IntegerNetwork
+from brf_deploy.trace import Trace
+
+RESONATOR, INTEGRATOR = "BRF neuron", "leaky integrator"
+READOUT = "readout"
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one kind.
+
+    neuron_bytes: states and coefficients of each. weight_bits: of each synapse onto them. program: what a core runs for
+    them, held once a core whatever their number.
+    """
+
+    name: str
+    count: int
+    neuron_bytes: int
+    weight_bits: int = 8
+    program: str = RESONATOR
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """Populations and their non-zero synapses.
+
+    Sources are the input channels, which live on the host, then all neurons, population after population.
+    synapses (neurons, inputs + neurons): a stored entry is a synapse, whatever its value. rates (neurons,): messages of
+    each neuron in any unit; only proportions matter. Raises `InvalidInput` where shapes or numbers do not fit.
+    """
+
+    inputs: int
+    populations: tuple[Population, ...]
+    synapses: csr_array
+    rates: Floats
+
+    def __post_init__(self) -> None:
+        needed = (self.neurons, self.inputs + self.neurons)
+        if self.neurons == 0 or self.synapses.shape != needed:
+            raise InvalidInput(
+                f"topology: {self.neurons:,} neurons, {self.inputs:,} input channels and synapses of shape "
+                f"{self.synapses.shape} found; at least 1 neuron and synapses of shape {needed} (targets, sources) are "
+                "needed"
+            )
+        object.__setattr__(self, "synapses", _ones(self.synapses))
+        if self.rates.shape != (self.neurons,) or not (np.isfinite(self.rates) & (self.rates >= 0)).all():
+            raise InvalidInput(
+                f"topology: rates of shape {self.rates.shape} found; {self.neurons:,} finite numbers, 0 or more, are "
+                "needed"
+            )
+
+    @classmethod
+    def of(cls, network: IntegerNetwork, trace: Trace | None = None) -> "Topology":
+        """The topology of an integer network, whose readout is the last population.
+
+        Rates are the spikes a sample in `trace`; without one all neurons count alike. Readouts send no messages.
+        """
+        blocks = [(layer.input, layer.recurrent) for layer in network.layers]
+        synapses = _chain([*blocks, (network.readout.weight, None)])
+        return cls(network.inputs, _populations(network), synapses, _rates(network, trace))
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, the readout's included."""
+        return sum(population.count for population in self.populations)
+
+    @cached_property
+    def fan_in(self) -> Ints:
+        """Synapses onto each neuron (neurons,)."""
+        return np.diff(self.synapses.indptr).astype(np.int64)
+
+    @cached_property
+    def fan_out(self) -> Ints:
+        """Synapses from each neuron (neurons,)."""
+        return np.bincount(self.synapses.indices, minlength=self.inputs + self.neurons)[self.inputs :]
+
+    @cached_property
+    def population_of(self) -> Ints:
+        """Index of each neuron's population (neurons,)."""
+        return np.repeat(np.arange(len(self.populations)), [population.count for population in self.populations])
+
+    def name_of(self, neuron: int) -> str:
+        """A neuron in words: ``'hidden', neuron 12``."""
+        index = int(self.population_of[neuron])
+        first = sum(population.count for population in self.populations[:index])
+        return f"'{self.populations[index].name}', neuron {neuron - first}"
+
+
+def _ones(synapses: csr_array) -> csr_array:
+    """The same places with ones, each place once."""
+    if not synapses.has_canonical_format:
+        synapses = synapses.copy()
+        synapses.sum_duplicates()
+    ones = np.ones(synapses.nnz, np.int8)
+    return csr_array((ones, synapses.indices, synapses.indptr), shape=synapses.shape)
+
+
+def _populations(network: IntegerNetwork) -> tuple[Population, ...]:
+    from brf_hardware.report.footprint import footprint, in_bytes  # here: reports import mappings
+
+    arithmetic, counts = network.arithmetic, [*(layer.count for layer in network.layers), network.outputs]
+    sizes = [
+        in_bytes(part.states // max(count, 1)) + in_bytes(part.coefficients // max(count, 1))
+        for part, count in zip(footprint(network), counts, strict=True)
+    ]
+    return (
+        *(
+            Population(layer.name, layer.count, size, arithmetic.weight_bits)
+            for layer, size in zip(network.layers, sizes, strict=False)
+        ),
+        Population(READOUT, network.outputs, sizes[-1], arithmetic.readout_weight_bits, INTEGRATOR),
+    )
+
+
+def _chain(blocks: list[tuple[Synapses, Synapses | None]]) -> csr_array:
+    """Each population receives from the one before it, the first from the inputs, and from itself where it loops."""
+    grid: list[list[csr_array | None]] = [[None] * (len(blocks) + 1) for _ in blocks]
+    for index, (ahead, back) in enumerate(blocks):
+        within = np.zeros((ahead.targets, ahead.targets), np.int64) if back is None else back.mantissa
+        grid[index][index : index + 2] = [_nonzero(ahead.mantissa), _nonzero(within)]
+    return csr_array(block_array(grid, format="csr"))
+
+
+def _nonzero(mantissa: Ints) -> csr_array:
+    return csr_array((mantissa != 0).astype(np.int8))
+
+
+def _rates(network: IntegerNetwork, trace: Trace | None) -> Floats:
+    counts = [layer.count for layer in network.layers]
+    fired = [np.ones(count) for count in counts]
+    if trace is not None:
+        found = [layer.spikes.shape[-1] for layer in trace.layers]
+        if found != counts:
+            raise InvalidInput(
+                f"trace: layers of {found} neurons found, the network has {counts}; give a trace of this network"
+            )
+        fired = [layer.spikes.sum(axis=(0, 1)) / max(trace.samples, 1) for layer in trace.layers]
+    return np.concatenate([*fired, np.zeros(network.outputs)])
