@@ -60,6 +60,8 @@ benchmarks: $(STAMP)
 	$(BIN)/python benchmarks/backend_speed.py --data $(DATA)
 	$(BIN)/python benchmarks/equality.py --data $(DATA)
 	$(BIN)/python benchmarks/instruction_counts.py
+	$(BIN)/python benchmarks/pruned_exports.py --data $(DATA)
+	$(BIN)/python benchmarks/mapping_speed.py
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -22,7 +22,7 @@ from brf_hardware.mapping.utilisation import fullness
 from brf_hardware.targets import load_target
 from brf_hardware.targets.target import Target
 
-INPUTS, NEARBY, WIDTH = 100, 0.95, 200  # channels, share of nearby sources, distance within which they lie
+INPUTS, NEARBY, WIDTH = 100, 0.95, 1000  # channels, share of nearby sources, distance within which they lie
 NEURON_BYTES = 14  # of a BRF neuron with 24-bit states and 12-bit coefficients
 ROWS = 10_000  # neurons made at a time
 

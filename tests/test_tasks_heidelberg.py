@@ -1,7 +1,6 @@
 """Event files of the Heidelberg data sets: binned as published, and refused by record where they are ill."""
 
 import gzip
-import shutil
 import zipfile
 
 import h5py
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from event_files import random_records, write_events
 
-from brf_deploy.errors import InvalidFile, MissingData
+from brf_deploy.errors import InvalidFile, MissingData, Unavailable
 from brf_deploy.packed_bits import PackedBits
 from brf_deploy.task import Decision, load_task
 from brf_training.tasks.event_file import bin_events, read_events
@@ -200,6 +199,13 @@ def test_missing_files_say_how_to_get_them(tmp_path):
         SSC.load("train", tmp_path)
 
 
+def test_without_h5py_it_says_how_to_get_it(tmp_path, monkeypatch):
+    write_events(tmp_path / "shd" / "shd_test.h5", *random_records())
+    monkeypatch.setattr("brf_training.tasks.heidelberg.find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match=r"package 'h5py'.*pip install"):
+        SHD.load("test", tmp_path)
+
+
 def test_nothing_is_left_of_what_was_unpacked(tmp_path, monkeypatch):
     room = tmp_path / "room"
     room.mkdir()
@@ -207,4 +213,3 @@ def test_nothing_is_left_of_what_was_unpacked(tmp_path, monkeypatch):
     packed(write_events(tmp_path / "shd" / "shd_test.h5", *random_records()), "gz")
     SHD.load("test", tmp_path)
     assert list(room.iterdir()) == []
-    shutil.rmtree(tmp_path / "cache")

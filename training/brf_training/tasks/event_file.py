@@ -1,6 +1,6 @@
 """Event files of the Heidelberg data sets, read and binned; a program too, since HDF5 crashes on some damaged files.
 
-``python -m brf_training.tasks.event_file FILE NAME CLASSES DIRECTORY PARENT`` writes what `read_events` gives, as
+``python -m brf_training.tasks.event_file FILE CLASSES DIRECTORY PARENT`` writes what `read_events` gives, as
 ``bits.npy`` and ``labels.npy``; `heidelberg` runs it with `run_module`.
 """
 
@@ -15,12 +15,12 @@ import numpy.typing as npt
 from brf_deploy.arrays import Ints
 from brf_deploy.errors import InvalidFile
 from brf_deploy.fresh_interpreter import serve
+from brf_training.tasks.heidelberg import BITS, LABELS, UNITS
 
 Array = npt.NDArray[Any]
 
-UNITS, STEPS, DT = 700, 250, 4e-3  # channels of the ear; steps of DT seconds
+STEPS, DT = 250, 4e-3  # steps of DT seconds
 BLOCK = 256  # records held as events together
-BITS, LABELS = "bits.npy", "labels.npy"
 
 
 def read_events(path: Path, classes: int) -> tuple[npt.NDArray[np.uint8], Ints]:

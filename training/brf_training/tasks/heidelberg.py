@@ -5,15 +5,16 @@ Networks", zenkelab.org/datasets. Binning: Yin et al. 2021, as Higuchi et al. 20
 """
 
 import gzip
+import io
 import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,10 @@ import numpy.typing as npt
 from brf_deploy.arrays import Ints
 from brf_deploy.data_directory import require_file
 from brf_deploy.encoding import Encoding
-from brf_deploy.errors import BackendFailure, InvalidFile, InvalidInput
+from brf_deploy.errors import BackendFailure, InvalidFile, InvalidInput, Unavailable
 from brf_deploy.fresh_interpreter import run_module
 from brf_deploy.packed_bits import PackedBits
+from brf_deploy.registry import how_to_install
 from brf_deploy.task import Decision, Samples, Split
 from brf_training.tasks.cache import cached
 
@@ -73,8 +75,11 @@ class HeidelbergTask:
 def read_event_file(path: Path, classes: int) -> tuple[npt.NDArray[np.uint8], Ints]:
     """Binned spikes, packed, and labels, as `event_file.read_events` gives them in an interpreter of its own.
 
-    Raises `InvalidFile` naming file and record, `InvalidInput` where there is no room to unpack it.
+    Raises `InvalidFile` naming file and record, `InvalidInput` where there is no room to unpack it, `Unavailable`
+    without h5py.
     """
+    if find_spec("h5py") is None:
+        raise Unavailable(f"'{path}': it takes the package 'h5py', which is not installed: {how_to_install('h5py')}")
     with TemporaryDirectory(prefix="brf-deploy-") as folder:
         try:
             plain = _unpacked(path.absolute(), Path(folder))
@@ -105,7 +110,7 @@ def _unpacked(path: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def _packed_content(path: Path) -> Iterator[IO[bytes]]:
+def _packed_content(path: Path) -> Iterator[io.BufferedIOBase]:
     if path.suffix == ".gz":
         with gzip.open(path, "rb") as content:
             yield content
