@@ -141,6 +141,7 @@ EVENTS = {"x": np.array([[0, 1, 2], [3, 4, 1]]), "steps": STEPS, "inputs": INPUT
     ({"full_scale": np.array([1, 2])}, r"full_scale is \[1 2\]"),
     ({**EVENTS, "steps": None}, "no array 'steps' in it"),
     ({**EVENTS, "inputs": 0}, "inputs is 0"),
+    ({**EVENTS, "steps": 65535, "inputs": 65535}, r"x stands for 85,896,724,500 messages; needed: at most"),
     ({**EVENTS, "x": np.ones((4, 2))}, r"x has shape \(4, 2\); needed: \(events, 3\): sample, step, input"),
     ({**EVENTS, "x": np.array([[0, 1, 2], [20, 4, 1]])}, r"x has sample 20 in event 1; needed: 0\.\.19"),
     ({**EVENTS, "x": np.array([[0, 6, 2]])}, r"x has step 6 in event 0; needed: 0\.\.5"),

@@ -17,7 +17,7 @@ def reach(topology: Topology, core_of: Ints, cores: Ints) -> csr_array:
 
     An entry is an axon into the core, and a message that its source sends. core_of (neurons,): where neurons lie.
     """
-    row_of = np.full(int(core_of.max()) + 1, -1, np.int64)
+    row_of = np.full(1 + max(int(core_of.max()), int(cores.max())), -1, np.int64)
     row_of[cores] = np.arange(len(cores))
     neurons = np.flatnonzero(row_of[core_of] >= 0)
     rows = row_of[core_of[neurons]]
@@ -27,7 +27,7 @@ def reach(topology: Topology, core_of: Ints, cores: Ints) -> csr_array:
 
 def pieces(topology: Topology, core_of: Ints, cores: Ints) -> Iterator[tuple[Ints, csr_array]]:
     """`reach` of `cores` in pieces that fit into memory, each with its cores."""
-    synapses = np.bincount(core_of, weights=topology.fan_in)[cores]
+    synapses = np.bincount(core_of, weights=topology.fan_in, minlength=int(cores.max()) + 1)[cores]
     piece_of = np.cumsum(synapses) // SYNAPSES_AT_ONCE
     for part in np.split(cores, np.flatnonzero(np.diff(piece_of)) + 1):
         yield part, reach(topology, core_of, part)

@@ -52,6 +52,11 @@ class AudioEncoder:
         """Spikes (steps, recordings, channels)."""
         return self._spikes(self._loudness(self._energy(self._emphasised(recordings))))
 
+    @property
+    def version(self) -> str:
+        """Another where `encode` gives something else; count up with every change of this file that shows."""
+        return f"1 {self!r}"
+
     @cached_property
     def frequencies(self) -> Doubles:
         """Of the channels (Hz), to a tenth."""

@@ -42,7 +42,7 @@ class GSCTask:
         """A split, in the order of the files' names; raises `MissingData`, or `InvalidFile` naming the recording."""
         path = require_file(data, "gsc/speech_commands_v0.02.tar.gz", self.name)
         return cached(
-            path.parents[1], f"{self.name}-{split}", [path], repr(ENCODER),
+            path.parents[1], f"{self.name}-{split}", [path], ENCODER.version,
             lambda: encode_recordings(path, _recordings(path, split), ENCODER),
         )  # fmt: skip
 

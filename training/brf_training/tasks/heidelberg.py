@@ -5,7 +5,6 @@ Networks", zenkelab.org/datasets. Binning: Yin et al. 2021, as Higuchi et al. 20
 """
 
 import gzip
-import io
 import shutil
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +110,7 @@ def _unpacked(path: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def _packed_content(path: Path) -> Iterator[io.BufferedIOBase]:
+def _packed_content(path: Path) -> Iterator[gzip.GzipFile | IO[bytes]]:
     if path.suffix == ".gz":
         with gzip.open(path, "rb") as content:
             yield content

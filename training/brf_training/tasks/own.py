@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ Array = npt.NDArray[Any]
 
 TEST_FRACTION, SPLIT_SEED = 0.2, 0
 LARGEST = 2**16 - 1  # message that an encoding carries; a label beyond it is taken for a mistake
+MOST_MESSAGES = 2**33  # that events stand for: 8 GiB
 EVENT = ("sample", "step", "input")
 
 
@@ -101,7 +103,7 @@ def _read(path: Path) -> dict[str, Array]:
     try:
         with path.open("rb") as file, zipfile.ZipFile(file), np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
         raise InvalidFile(
             f"'{path}': not a whole .npz file of plain arrays ({error}); write it anew with numpy.savez"
         ) from error
@@ -144,6 +146,8 @@ def _from_events(file: _File, name: str, samples: int) -> Array:
     if len(wrong):
         row, column = wrong[0]
         file.fail(name, f"has {EVENT[column]} {events[row, column]} in event {row}", f"0..{shape[column] - 1}")
+    if prod(shape) > MOST_MESSAGES:
+        file.fail(name, f"stands for {prod(shape):,} messages", f"at most {MOST_MESSAGES:,}")
     places, counts = np.unique(events, axis=0, return_counts=True)
     messages = np.zeros(shape, np.min_scalar_type(int(counts.max(initial=0))))
     messages[tuple(places.T)] = counts
