@@ -262,7 +262,7 @@ def test_every_shape_of_network_can_be_drawn(name):
 def test_a_network_that_never_fires_can_be_drawn():
     network = random_network()
     samples = samples_for(network)
-    content = bare_report(network, samples=replace(samples, messages=0 * samples.messages))
+    content = bare_report(network, samples=replace(samples, stored=0 * samples.messages))
     assert content.evaluation.total_spikes == 0
     assert "0, 1, 2, 3, 4, 5, 6, 7" in Page(render(content)).text
 

@@ -37,7 +37,8 @@ def mapping_picture(mapping: Mapping, limits: Limits, shares: Table[str, Floats]
 
 def _mesh(axes: Axes, cores: tuple[Core, ...], load: Floats, limits: Limits) -> None:
     columns, rows = limits.mesh
-    chips = min(CHIPS_DRAWN, 1 + max(core.chip for core in cores))
+    used = 1 + max(core.chip for core in cores)
+    chips = min(CHIPS_DRAWN, used)
     for chip in range(chips):
         for slot in range(limits.cores_per_chip):
             router, place = divmod(slot, limits.cores_per_router)
@@ -50,7 +51,7 @@ def _mesh(axes: Axes, cores: tuple[Core, ...], load: Floats, limits: Limits) -> 
     axes.set_ylim(rows + GAP, -GAP)
     axes.set_aspect("equal", anchor="W")
     axes.set_axis_off()
-    axes.set_title(f"{len(cores)} of {limits.cores_per_chip * (1 + cores[-1].chip):,} cores, by their fullest resource")
+    axes.set_title(f"{len(cores)} of {limits.cores_per_chip * used:,} cores, by their fullest resource")
     _key(axes)
 
 

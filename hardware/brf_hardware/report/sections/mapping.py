@@ -33,8 +33,8 @@ def mapping(content: ReportContent) -> Section:
 
 def _pictures(content: ReportContent) -> Iterator[Picture]:
     for index, cost in enumerate(content.targets):
-        if cost.mapping is None or cost.target.limits is None:
-            continue
+        if cost.mapping is None or cost.target.limits is None or not cost.utilisation:
+            continue  # nothing is placed, or no limit is known to hold it against
         yield Picture(
             mapping_picture(cost.mapping, cost.target.limits, cost.utilisation, index),
             f"Cores of {cost.target.name} on their mesh, coloured by load, and the share of each limit they take.",
