@@ -170,7 +170,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("target", ["loihi2", "horowitz45-int8"])
+@pytest.mark.parametrize("target", ["loihi2", "horowitz45-int8", "xylo-a2"])
 def test_every_shape_can_be_drawn(name, target):
     network, loud = SHAPES[name]
     samples = samples_for(network, steps=10, count=2)

@@ -124,19 +124,48 @@ def test_what_a_killed_process_left_is_removed(source):
     assert len(entries(source)) == 1
 
 
-def test_where_the_data_directory_cannot_be_written_the_users_cache_serves(source, user_cache):
+def read_only(source):
+    """Root may write there all the same, and should not."""
+    source.parents[1].chmod(0o555)
+
+
+def blocked(source):
     (source.parents[1] / "cache").write_text("a file where the folder would be")
+
+
+@pytest.mark.parametrize("close", [read_only, blocked])
+def test_where_the_data_directory_cannot_be_written_the_users_cache_serves(source, user_cache, close):
+    close(source)
     make = Preparation()
     first, second = use(source, make), use(source, make)
     assert make.calls == 1
-    assert len(list(user_cache.iterdir())) == 1
+    assert not (source.parents[1] / "cache").is_dir()
+    assert len(list(user_cache.glob("*/*"))) == 1
     assert_same(second, first)
 
 
+def test_data_directories_do_not_share_a_users_cache(source, user_cache, tmp_path):
+    other = tmp_path / "other" / "set" / "file"
+    other.parent.mkdir(parents=True)
+    other.write_text("another content")
+    for one in (source, other, source):
+        read_only(one)
+        use(one, Preparation())
+    assert len(list(user_cache.glob("*/*"))) == 2
+
+
+def test_an_entry_of_a_read_only_data_directory_is_used(source):
+    make = Preparation()
+    use(source, make)
+    read_only(source)
+    use(source, make)
+    assert make.calls == 1
+
+
 def test_without_any_cache_it_still_works(source, user_cache):
-    for place in (source.parents[1] / "cache", user_cache):
-        place.parent.mkdir(exist_ok=True)
-        place.write_text("a file where the folder would be")
+    blocked(source)
+    user_cache.parent.mkdir(exist_ok=True)
+    user_cache.write_text("a file where the folder would be")
     make = Preparation()
     assert_same(use(source, make), use(source, make))
     assert make.calls == 2

@@ -217,7 +217,7 @@ def test_trained_quantised_and_evaluated_from_the_command_line(tmp_path):
     x = np.stack([rng.random((40, 400)) < share for share in rate], axis=2)
     np.savez(tmp_path / "my.npz", x=x, y=y)
     task, out = tmp_path / "my.npz", tmp_path / "run"
-    run("train", task, "--out", out, "--epochs", 6, "--batch-size", 16)
+    run("train", task, "--out", out, "--epochs", 6, "--batch-size", 16, "--threads", 1)
     run("quantize", out / "model.safetensors", "--out", out / "net.nir")
     run("evaluate", out / "net.nir", "--task", task, "--json", tmp_path / "found.json")
     assert json.loads((tmp_path / "found.json").read_text())["accuracy"] >= 0.9

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from brf_deploy.task import Samples
 from brf_deploy.whole_file import write_whole_folder
 
 ABOUT, MESSAGES, LABELS, VALIDATION = "about.json", "messages.npy", "labels.npy", "validation.npy"
+ANYONE_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH  # root may write where nobody should
 LAYOUT = 1  # of an entry; another one makes all older entries stale
 
 
@@ -35,16 +37,16 @@ def cached(root: Path, name: str, sources: Sequence[Path], version: str, make: C
     anything that changes with the preparation. The samples' messages must be packed.
     """
     entry = f"{name}-{_key(sources, version)}"
-    places = (root / "cache", _user_cache())
+    places = [root / "cache", _user_cache(root)]
     for place in places:
         with suppress(OSError, EOFError, ValueError, KeyError, TypeError, InvalidInput):
             return _read(place / entry)
     samples = make()
-    for place in places:
+    for place in places if root.stat().st_mode & ANYONE_WRITES else places[1:]:
         with suppress(InvalidInput):
             write_whole_folder(place / entry, _files(samples), replace=True)
+            _remove_stale(place, name, entry)
             break
-    _remove_stale(places[0], name, entry)
     return samples
 
 
@@ -53,9 +55,10 @@ def _key(sources: Sequence[Path], version: str) -> str:
     return sha256(json.dumps([LAYOUT, stats, version]).encode()).hexdigest()[:16]
 
 
-def _user_cache() -> Path:
-    """Of the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brf-deploy"
+def _user_cache(root: Path) -> Path:
+    """For a data directory, in the place of the XDG base directory specification."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "brf-deploy" / sha256(str(root.resolve()).encode()).hexdigest()[:16]
 
 
 def _files(samples: Samples) -> dict[str, bytes]:
