@@ -10,28 +10,31 @@ from brf_hardware.mapping.load import Occupation, overfull
 from brf_hardware.mapping.topology import Topology
 from brf_hardware.targets.target import Limits, Target
 
-# Of all cores: where more are too full, filling anew with the axons now known wastes less than splitting them.
-MANY = 0.05
+# Cores that splitting may mend, as a share of all: where more are too full, filling anew takes fewer cores.
+FEW = 0.01
+FILLINGS = 4  # at most; each takes 5 s for 50 million synapses
+# Filling anew makes cores smaller, and neurons then send to more of them than they did: room left for that.
+GROWTH = 1.05
 
 
 def filled(topology: Topology, needs: Needs, room: Room, order: Ints) -> Occupation:
     """All neurons filled in the given order.
 
     How many axons out a neuron takes follows from the partition. The first filling assumes one of each neuron that
-    sends; where that leaves many cores too full, a second one takes what the first has led to.
+    sends; where that leaves more than a few cores too full, the next one takes what the one before has led to.
     """
     axons_out, core_of = np.minimum(topology.fan_out, 1), np.empty(topology.neurons, np.int64)
-    core_of[order] = fill(topology, needs, room, order, axons_out)
-    found = Occupation.of(topology, core_of)
-    if overfull(found.load(topology, needs), room).mean() <= MANY:
-        return found
-    again = np.empty(topology.neurons, np.int64)
-    again[order] = fill(topology, needs, room, order, found.sent[topology.inputs :])
-    return Occupation.of(topology, again)
+    for _ in range(FILLINGS):
+        core_of[order] = fill(topology, needs, room, order, axons_out)
+        found = Occupation.of(topology, core_of.copy())
+        if overfull(found.load(topology, needs), room).mean() <= FEW:
+            break
+        axons_out = np.ceil(GROWTH * found.sent[topology.inputs :]).astype(np.int64)
+    return found
 
 
 def settled(topology: Topology, needs: Needs, target: Target, limits: Limits, found: Occupation) -> Occupation:
-    """The partition with every core that exceeds a limit split, until none does.
+    """The partition with every core that exceeds a limit halved, until none does.
 
     A split makes neurons elsewhere send to one core more, so it is repeated; it ends, since each round adds cores.
     Raises `Unsupported` where a neuron alone on its core exceeds a limit, or where cores run out.
@@ -42,23 +45,22 @@ def settled(topology: Topology, needs: Needs, target: Target, limits: Limits, fo
         full = np.flatnonzero(overfull(found.load(topology, needs), room))
         if not len(full):
             return found
-        found = found.after(topology, _split(topology, needs, room, target, found, full), full)
+        found = found.after(topology, _halved(topology, target, room, found, full), full)
 
 
-def _split(topology: Topology, needs: Needs, room: Room, target: Target, found: Occupation, full: Ints) -> Ints:
-    core_of, cores, sent = found.core_of.copy(), len(found.axons_in), found.sent[topology.inputs :]
+def _halved(topology: Topology, target: Target, room: Room, found: Occupation, full: Ints) -> Ints:
+    """The cores `full` in two halves each: both keep room for what splits elsewhere add."""
+    core_of, cores = found.core_of.copy(), len(found.axons_in)
     order = np.argsort(core_of, kind="stable")
     bounds = np.searchsorted(core_of[order], np.arange(cores + 1))
-    for core in full.tolist():
+    for new, core in enumerate(full.tolist(), start=cores):
         members = order[bounds[core] : bounds[core + 1]]
         if len(members) == 1:
             neuron = int(members[0])
             raise Unsupported(
                 f"{topology.name_of(neuron)} fits into no core of '{target.name}': in the partitions tried it sends to "
-                f"{sent[neuron]:,} cores, and its axons out ({room.axons_out:,} on a core) or their table exceed the "
-                "core by themselves; prune its outgoing weights, or take a target with more"
+                f"{found.sent[topology.inputs + neuron]:,} cores, and its axons out ({room.axons_out:,} on a core) or "
+                "their table exceed the core by themselves; prune its outgoing weights, or take a target with more"
             )
-        parts = fill(topology, needs, room, members, sent)
-        core_of[members[parts > 0]] = cores + parts[parts > 0] - 1
-        cores += int(parts.max())
+        core_of[members[len(members) // 2 :]] = new
     return core_of
