@@ -7,7 +7,7 @@ import pytest
 from hypothesis import event, given, settings
 from networks import integer_networks, random_network
 from scipy.sparse import csr_array
-from topologies import clustered, random_topology, target, targets, topologies, topology
+from topologies import clustered, random_topology, shuffled, target, targets, topologies, topology
 
 from brf_deploy.errors import BackendFailure, InvalidInput, Unsupported
 from brf_hardware.mapping import Topology, map_network, mapper, routes
@@ -153,6 +153,16 @@ def test_clusters_are_found_and_beat_the_order_of_neurons():
     assert mapping.method.startswith("cores: METIS bisection")
     assert mapping.links < 0.25 * mapping.links_in_order
     check_limits(mapping.load, chosen.limits)
+
+
+def test_hidden_neighbours_are_found_under_limits_of_axons():
+    """Neurons that talk to those nearby, shuffled: cores take a few more than in the true order, and few links."""
+    chosen = target(axons_in_per_core=600, axons_out_per_core=600, chips=99)
+    network = random_topology(3000, 60, nearby=0.95, width=60)
+    true, found = map_network(network, chosen), map_network(shuffled(network), chosen)
+    check_limits(found.load, chosen.limits)
+    assert len(found.cores) < 1.5 * len(true.cores)
+    assert found.links < 2 * true.links < 0.05 * found.links_in_order
 
 
 def test_places_are_found_along_a_chain():

@@ -62,6 +62,14 @@ def random_topology(neurons, synapses, seed=0, inputs=0, nearby=0.0, width=100):
     return Topology(inputs, (Population("hidden", neurons, 14),), matrix, np.ones(neurons))
 
 
+def shuffled(found, seed=0):
+    """The same network with its neurons in random order."""
+    order = np.random.default_rng(seed).permutation(found.neurons)
+    sources = np.concatenate([np.arange(found.inputs), found.inputs + order])
+    synapses = csr_array(found.synapses[order][:, sources])
+    return Topology(found.inputs, found.populations, synapses, found.rates[order])
+
+
 @st.composite
 def topologies(draw):
     """Networks of 1 to 60 neurons in one to three populations, from empty to dense, with rates of every kind."""

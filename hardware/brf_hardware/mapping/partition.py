@@ -1,4 +1,4 @@
-"""Neurons onto cores under hard limits: filled in an order, and split until nothing is exceeded."""
+"""Neurons onto cores under hard limits: filled in an order, and halved until nothing is exceeded."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from brf_hardware.mapping.load import Occupation, overfull
 from brf_hardware.mapping.topology import Topology
 from brf_hardware.targets.target import Limits, Target
 
-# Cores that splitting may mend, as a share of all: where more are too full, filling anew takes fewer cores.
+# Cores that halving may mend, as a share of all: where more are too full, filling anew takes fewer cores.
 FEW = 0.01
 FILLINGS = 4  # at most; each takes 5 s for 50 million synapses
 # Filling anew makes cores smaller, and neurons then send to more of them than they did: room left for that.
