@@ -9,7 +9,7 @@ from networks import integer_networks, random_network
 from scipy.sparse import csr_array
 from topologies import clustered, random_topology, shuffled, target, targets, topologies, topology
 
-from brf_deploy.errors import BackendFailure, InvalidInput, Unsupported
+from brf_deploy.errors import Unsupported
 from brf_hardware.mapping import Topology, map_network, mapper, routes
 from brf_hardware.mapping.utilisation import utilisation
 from brf_hardware.targets import load_target
@@ -204,15 +204,6 @@ def test_without_the_partitioner_neuron_order_is_kept_and_said(monkeypatch):
     assert np.array_equal(mapping.placement[0], np.arange(120) // 10)
 
 
-def test_partitioner_that_gives_up_is_named(monkeypatch):
-    def stop(*_, **__):
-        raise RuntimeError("Caught an unknown exception!")
-
-    monkeypatch.setattr("pymetis.part_graph", stop)
-    with pytest.raises(BackendFailure, match=r"METIS: gave up on 120 vertices and .* in 12 parts"):
-        map_network(clustered(12, 10), target(neurons_per_core=10))
-
-
 def test_axons_out_are_repaired_by_splitting():
     """Each of 30 neurons sends to all: a core of ten sends 30 messages on three cores, and 20 are allowed."""
     chosen = target(neurons_per_core=10, axons_out_per_core=30)
@@ -222,68 +213,6 @@ def test_axons_out_are_repaired_by_splitting():
     mapping = map_network(topology(sparse), target(neurons_per_core=10, axons_out_per_core=12))
     assert (mapping.load.axons_out <= 12).all()
     assert len(mapping.cores) > 3
-
-
-@pytest.mark.parametrize(
-    ("limits", "message"),
-    [
-        ({"neurons_per_core": 0}, "1 neurons on a core found, the limit is 0"),
-        ({"state_bytes_per_neuron": 7}, "8 bytes of states and coefficients found, the limit is 7; quantise"),
-        ({"fan_in": 3}, "4 incoming synapses found, the limit is 3; prune incoming"),
-        ({"fan_out": 2}, "3 outgoing synapses found, the limit is 2; prune outgoing"),
-        ({"synapse_memory_bytes": 7}, "8 bytes of incoming synapses found, the limit is 7"),
-        ({"axons_in_per_core": 3}, "4 axons in found, the limit is 3"),
-        ({"axons_out_per_core": 0}, "1 axons out found, the limit is 0"),
-        ({"core_memory_bytes": 30}, "bytes of a core, with program and axons found, the limit is 30"),
-    ],
-)
-def test_neuron_that_fits_nowhere_is_named_with_its_limit(limits, message):
-    matrix = np.zeros((3, 4))
-    matrix[1] = 1  # neuron 1 hears the input and everyone
-    matrix[:, 2] = 1
-    with pytest.raises(Unsupported, match=r"'hidden', neuron \d fits into no core of 'toy': ") as error:
-        map_network(topology(matrix, inputs=1), target(**limits))
-    assert message in str(error.value)
-
-
-def test_too_few_cores_are_refused_with_both_numbers():
-    few = target(neurons_per_core=1, chips=1, mesh=(2, 2), cores_per_chip=4)
-    with pytest.raises(Unsupported, match=r"at least 5 cores are needed, 4 are there .*--set limits.chips=2"):
-        map_network(topology(np.eye(5)), few)
-    tight = target(axons_in_per_core=1, chips=1, mesh=(2, 2), cores_per_chip=4)
-    with pytest.raises(Unsupported, match="target 'toy': 5 cores are needed, 4 are there"):
-        map_network(topology(np.eye(5)), tight)
-
-
-def test_fan_out_over_more_cores_than_axons_is_refused_by_name():
-    hub = np.zeros((9, 9))
-    hub[:, 0] = 1
-    with pytest.raises(Unsupported, match=r"'hidden', neuron 0 fits into no core of 'toy': .* sends to 9 cores"):
-        map_network(topology(hub), target(neurons_per_core=1, axons_out_per_core=8))
-
-
-def test_what_is_no_chip_or_no_allocation_is_refused():
-    network = topology(np.eye(2))
-    with pytest.raises(InvalidInput, match="'fp32-convention': a price table without cores"):
-        map_network(network, load_target("fp32-convention"))
-    with pytest.raises(InvalidInput, match="target 'toy': no allocation 'lavish' found, it has assumed"):
-        map_network(network, target(), "lavish")
-    for seed in (-1, 2**31):
-        with pytest.raises(InvalidInput, match=f"seed: {seed} found"):
-            map_network(network, target(), seed=seed)
-
-
-def test_ill_topologies_are_refused():
-    good = topology(np.eye(3))
-    with pytest.raises(InvalidInput, match=r"0 neurons, .* at least 1 neuron"):
-        replace(good, populations=())
-    with pytest.raises(InvalidInput, match=r"synapses of shape \(3, 4\)"):
-        replace(good, inputs=1)
-    for rates in (np.ones(2), np.array([1, np.nan, 1]), np.array([1, -1, 1])):
-        with pytest.raises(InvalidInput, match="3 finite numbers, 0 or more"):
-            replace(good, rates=rates)
-    with pytest.raises(InvalidInput, match=r"populations of \[3\] neurons found, the network has \[2\]"):
-        routes(topology(np.eye(2)), map_network(good, target()))
 
 
 def test_stored_entries_are_synapses_whatever_their_values():
