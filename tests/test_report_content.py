@@ -16,9 +16,9 @@ from brf_deploy.network import UncertifiedNetwork
 from brf_deploy.quantization import QuantizationConfig, Scheme, measure_ranges, quantization_loss, quantize_unsafe
 from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Decision
+from brf_hardware.footprint import footprint, in_bytes
 from brf_hardware.report import build_report, installed_versions
 from brf_hardware.report.boundary import CONTRAST_BITS, outside
-from brf_hardware.report.footprint import footprint, in_bytes
 from brf_hardware.report.hardware_cost import hardware_cost
 from brf_hardware.report.state_range import measure
 

@@ -11,6 +11,7 @@ from brf_deploy.trace import LayerTrace, Trace
 from brf_hardware.cost.activity import CoreActivity, activities
 from brf_hardware.cost.fabric import Fabric, check_fits, one_core
 from brf_hardware.cost.ledger import Ledger
+from brf_hardware.footprint import in_bytes
 
 # Words of one array of a chunk of samples; some fifty of them live at once, 200 MB.
 CHUNK_WORDS = 1 << 19
@@ -54,7 +55,7 @@ def ledgers(
     first = Ledger(host_bytes_in=events * event_bytes(inputs, network.encoding.maximum))
     last = Ledger(
         barriers=steps * batch * fabric.chips,
-        host_bytes_out=steps * batch * network.outputs * _bytes(network.arithmetic.state_bits),
+        host_bytes_out=steps * batch * network.outputs * in_bytes(network.arithmetic.state_bits),
     )
     parts = [_ledger(activity, fabric) for activity in found]
     return (parts[0] + first, *parts[1:-1], parts[-1] + last)
@@ -62,7 +63,7 @@ def ledgers(
 
 def event_bytes(inputs: int, maximum: int) -> int:
     """Bytes of an input event: the number of its channel and, where messages are graded, the message."""
-    return _bytes(max(1, (inputs - 1).bit_length()) + (maximum.bit_length() if maximum > 1 else 0))
+    return in_bytes(max(1, (inputs - 1).bit_length()) + (maximum.bit_length() if maximum > 1 else 0))
 
 
 def check_run(network: IntegerNetwork, messages: Ints, trace: Trace, fabric: Fabric) -> None:
@@ -98,7 +99,3 @@ def _ledger(activity: CoreActivity, fabric: Fabric) -> Ledger:
         readout_updates=int(activity.readout_updates.sum()),
         **by_term,
     )
-
-
-def _bytes(bits: int) -> int:
-    return -(-bits // 8)

@@ -47,10 +47,7 @@ class Needs:
 
     @classmethod
     def of(cls, topology: Topology, target: Target, allocation: str) -> "Needs":
-        """What neurons, synapses, axons and programs take under the named allocation of `target`.
-
-        A synapse takes what the allocation says for weights of up to 8 bits, and a byte more for each further 8 bits.
-        """
+        """What neurons, synapses, axons and programs take under the named allocation of `target`."""
         if allocation not in target.allocations:
             raise InvalidInput(
                 f"target '{target.name}': no allocation '{allocation}' found, it has "
@@ -59,7 +56,7 @@ class Needs:
         words, parts = target.allocations[allocation], topology.populations
         programs = list(dict.fromkeys(part.program for part in parts))
         of_neuron = np.ceil([part.neuron_bytes + words.neuron for part in parts]).astype(np.int64)
-        of_synapse = np.array([words.synapse + (part.weight_bits - 1) // 8 for part in parts])
+        of_synapse = np.array([words.synapse_bytes(part.weight_bits) for part in parts])
         part_of = topology.population_of
         return cls(
             state_bytes=of_neuron[part_of],

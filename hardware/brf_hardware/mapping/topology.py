@@ -11,6 +11,7 @@ from brf_deploy.errors import InvalidInput
 from brf_deploy.layers import Synapses
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.trace import Trace
+from brf_hardware.footprint import neuron_bytes
 
 RESONATOR, INTEGRATOR = "BRF neuron", "leaky integrator"
 READOUT = "readout"
@@ -107,13 +108,7 @@ def _ones(synapses: csr_array) -> csr_array:
 
 
 def _populations(network: IntegerNetwork) -> tuple[Population, ...]:
-    from brf_hardware.report.footprint import footprint, in_bytes  # here: reports import mappings
-
-    arithmetic, counts = network.arithmetic, [*(layer.count for layer in network.layers), network.outputs]
-    sizes = [
-        in_bytes(part.states // max(count, 1)) + in_bytes(part.coefficients // max(count, 1))
-        for part, count in zip(footprint(network), counts, strict=True)
-    ]
+    arithmetic, sizes = network.arithmetic, neuron_bytes(network)
     return (
         *(
             Population(layer.name, layer.count, size, arithmetic.weight_bits)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from brf_hardware.footprint import footprint
 from brf_hardware.report.boundary import LayerPoles
 from brf_hardware.report.content import ReportContent, SampleRun
-from brf_hardware.report.footprint import footprint
 from brf_hardware.report.state_range import StateRange
 from brf_hardware.report.summary import summarise
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from brf_hardware.equivalence import Verification
+from brf_hardware.footprint import Footprint, footprint
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.footprint import Footprint, footprint
 from brf_hardware.report.layout import Badge, Table, Tile
 from brf_hardware.report.numbers import count, percent, plural, radius, size
 

@@ -8,9 +8,8 @@ import numpy as np
 from brf_deploy.arrays import Ints
 from brf_deploy.errors import BrfError
 from brf_deploy.network import IntegerNetwork
-from brf_hardware.report.footprint import footprint, in_bytes
+from brf_hardware.footprint import neuron_bytes
 from brf_hardware.targets.demand import Case, Demand
-from brf_hardware.targets.target import Allocation
 
 SPLIT = "split the layer into smaller ones, prune, or take a target with more"
 READOUT = "readout"
@@ -48,10 +47,6 @@ class Population:
         """Number of neurons."""
         return len(self.fan_in)
 
-    def synapse_bytes(self, allocation: Allocation) -> float:
-        """Of one synapse: what the allocation says for up to 8 bits, and a byte more for each further 8."""
-        return allocation.synapse + (self.weight_bits - 1) // 8
-
 
 def populations(network: IntegerNetwork) -> tuple[Population, ...]:
     """Every layer and, last, the readout; a layer's fan-out counts recurrent and onward synapses."""
@@ -67,8 +62,8 @@ def populations(network: IntegerNetwork) -> tuple[Population, ...]:
     names = [*(f"layer '{layer.name}'" for layer in network.layers), READOUT]
     bits = [network.arithmetic.weight_bits] * len(network.layers) + [network.arithmetic.readout_weight_bits]
     return tuple(
-        Population(name, in_bytes(part.states // len(a)) + in_bytes(part.coefficients // len(a)), wide, a, b)
-        for name, part, wide, a, b in zip(names, footprint(network), bits, into, out, strict=True)
+        Population(name, size, wide, a, b)
+        for name, size, wide, a, b in zip(names, neuron_bytes(network), bits, into, out, strict=True)
         if len(a)
     )
 
@@ -94,7 +89,7 @@ def neuron_memory(case: Case) -> Iterator[Demand]:
     allocation, limits = case.target.allocations[case.allocation], case.limits
     for part in populations(case.network):
         neuron, fan_in = _most(part.fan_in)
-        synapses = fan_in * part.synapse_bytes(allocation)
+        synapses = fan_in * allocation.synapse_bytes(part.weight_bits)
         axons = (fan_in + min(int(part.fan_out[neuron]), 1)) * allocation.axon
         total = allocation.program + allocation.neuron + part.neuron_bytes + synapses + axons
         where = f"{part.name}, neuron {neuron}"
@@ -173,7 +168,7 @@ def memory_total(case: Case) -> Iterator[Demand]:
     limits, allocation = case.limits, case.target.allocations[case.allocation]
     cores = limits.cores_per_chip * limits.chips
     parts = populations(case.network)
-    synapses = sum(int(part.fan_in.sum()) * part.synapse_bytes(allocation) for part in parts)
+    synapses = sum(int(part.fan_in.sum()) * allocation.synapse_bytes(part.weight_bits) for part in parts)
     total = synapses + sum(part.count * (part.neuron_bytes + allocation.neuron) for part in parts)
     yield Demand.at_most("network, synapses", synapses, _times(limits.synapse_memory_bytes, cores), "bytes", SPLIT)
     yield Demand.at_most("network, all", total, _times(limits.core_memory_bytes, cores), "bytes", SPLIT)

@@ -76,6 +76,10 @@ class Allocation:
             if not 0 <= value < float("inf"):
                 raise InvalidInput(f"allocation: {name} is {value:g} bytes; 0 or more is needed")
 
+    def synapse_bytes(self, weight_bits: int) -> float:
+        """Of one synapse: `synapse` for weights of up to 8 bits, and a byte more for each further 8."""
+        return self.synapse + (weight_bits - 1) // 8
+
 
 @dataclass(frozen=True)
 class Anchor:

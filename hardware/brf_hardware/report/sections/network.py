@@ -2,8 +2,8 @@
 
 from brf_deploy.layers import ResonatorLayer, Synapses
 from brf_deploy.network import IntegerNetwork
+from brf_hardware.footprint import Footprint, footprint, synapse_blocks
 from brf_hardware.report.content import ReportContent
-from brf_hardware.report.footprint import Footprint, footprint, synapse_blocks
 from brf_hardware.report.layout import Section, Table
 from brf_hardware.report.numbers import count, percent, plural, size
 

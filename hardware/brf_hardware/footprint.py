@@ -45,6 +45,15 @@ def footprint(network: IntegerNetwork) -> tuple[Footprint, ...]:
     return (*(_layer(layer, arithmetic) for layer in network.layers), last)
 
 
+def neuron_bytes(network: IntegerNetwork) -> tuple[int, ...]:
+    """Whole bytes of one neuron's states and of its coefficients, for every layer and, last, the readout."""
+    counts = [*(layer.count for layer in network.layers), network.outputs]
+    return tuple(
+        in_bytes(part.states // max(count, 1)) + in_bytes(part.coefficients // max(count, 1))
+        for part, count in zip(footprint(network), counts, strict=True)
+    )
+
+
 def synapse_blocks(layer: ResonatorLayer) -> tuple[Synapses, ...]:
     """Input weights and, where there are any, recurrent ones."""
     return (layer.input,) if layer.recurrent is None else (layer.input, layer.recurrent)
