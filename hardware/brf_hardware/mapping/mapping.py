@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from brf_deploy.arrays import Ints
+from brf_hardware.targets.target import Limits
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,13 @@ class Core:
     column: int
     row: int
     slot: int
+
+    @classmethod
+    def at(cls, chip: int, number: int, limits: Limits) -> "Core":
+        """Core `number` of a chip, counted router after router along the rows."""
+        router, slot = divmod(number, limits.cores_per_router)
+        row, column = divmod(router, limits.mesh[0])
+        return cls(chip, column, row, slot)
 
 
 @dataclass(frozen=True, eq=False)

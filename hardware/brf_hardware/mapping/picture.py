@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from brf_deploy.arrays import Floats
 from brf_deploy.errors import InvalidInput
 from brf_deploy.whole_file import write_whole
-from brf_hardware.mapping.mapping import Mapping
+from brf_hardware.mapping.mapping import Core, Mapping
 from brf_hardware.mapping.utilisation import fullness
 from brf_hardware.report.numbers import plural
 from brf_hardware.targets.target import Limits
@@ -78,11 +78,10 @@ def _figure(mapping: Mapping, limits: Limits) -> Figure:
 def _chip(axes: Axes, mapping: Mapping, limits: Limits, chip: int, full: Floats) -> None:
     """Routers as cells, their cores as squares in them, row 0 at the top."""
     columns, rows = limits.mesh
-    used = {(core.column, core.row, core.slot): index for index, core in enumerate(mapping.cores) if core.chip == chip}
+    used = {core: index for index, core in enumerate(mapping.cores)}
     for number in range(limits.cores_per_chip):
-        router, slot = divmod(number, limits.cores_per_router)
-        row, column = divmod(router, columns)
-        _core(axes, limits, (column, row, slot), used.get((column, row, slot)), mapping, full)
+        core = Core.at(chip, number, limits)
+        _core(axes, limits, core, used.get(core), mapping, full)
     axes.set_xlim(0, columns)
     axes.set_ylim(rows, 0)
     axes.set_aspect("equal")
@@ -90,13 +89,10 @@ def _chip(axes: Axes, mapping: Mapping, limits: Limits, chip: int, full: Floats)
         axes.set_title(f"chip {chip}", loc="left", fontsize=9)
 
 
-def _core(
-    axes: Axes, limits: Limits, place: tuple[int, int, int], index: int | None, mapping: Mapping, full: Floats
-) -> None:
-    column, row, slot = place
+def _core(axes: Axes, limits: Limits, core: Core, index: int | None, mapping: Mapping, full: Floats) -> None:
     abreast = next(n for n in range(1, limits.cores_per_router + 1) if n * n >= limits.cores_per_router)
     size = (1 - 2 * MARGIN) / abreast
-    x, y = column + MARGIN + slot % abreast * size, row + MARGIN + slot // abreast * size
+    x, y = core.column + MARGIN + core.slot % abreast * size, core.row + MARGIN + core.slot // abreast * size
     colour = EMPTY if index is None else mpl.colormaps[COLOURS](min(float(full[index]), 1.0))
     axes.add_patch(Rectangle((x, y), size, size, facecolor=colour, edgecolor=EDGE, linewidth=0.5))
     if index is not None and mapping.chips == 1:

@@ -15,25 +15,19 @@ NEGLIGIBLE = 1e-9  # of the traffic: a gain smaller than this is rounding
 
 def rows(cores: int, limits: Limits) -> tuple[Core, ...]:
     """Cores in order: chip after chip, router after router along the rows."""
-    return tuple(_core(*divmod(index, limits.cores_per_chip), limits) for index in range(cores))
+    return tuple(Core.at(*divmod(index, limits.cores_per_chip), limits) for index in range(cores))
 
 
 def columns(cores: int, limits: Limits) -> tuple[Core, ...]:
     """Cores in order, chip after chip, router after router up one column and down the next: neighbours stay near."""
-    there = [_core(0, slot, limits) for slot in range(limits.cores_per_chip)]
+    there = [Core.at(0, slot, limits) for slot in range(limits.cores_per_chip)]
     path = sorted(
         range(len(there)),
         key=lambda slot: (there[slot].column, there[slot].row * (1 - 2 * (there[slot].column % 2)), slot),
     )
     return tuple(
-        _core(index // limits.cores_per_chip, path[index % limits.cores_per_chip], limits) for index in range(cores)
+        Core.at(index // limits.cores_per_chip, path[index % limits.cores_per_chip], limits) for index in range(cores)
     )
-
-
-def _core(chip: int, slot: int, limits: Limits) -> Core:
-    router, place = divmod(slot, limits.cores_per_router)
-    row, column = divmod(router, limits.mesh[0])
-    return Core(chip, column, row, place)
 
 
 def shortened(start: tuple[Core, ...], traffic: Floats, limits: Limits) -> tuple[Core, ...]:
@@ -43,7 +37,7 @@ def shortened(start: tuple[Core, ...], traffic: Floats, limits: Limits) -> tuple
     it finds and from the start, the best exchange of two places until none is a gain. Traffic to other chips leaves
     by the side on which they stand and by the row of its destination, so they enter as nodes that stay in place.
     """
-    there = [_core(0, slot, limits) for slot in range(limits.cores_per_chip)]
+    there = [Core.at(0, slot, limits) for slot in range(limits.cores_per_chip)]
     distance = _distances(there, limits)
     found = list(start)
     both = traffic + traffic.T
@@ -55,7 +49,7 @@ def shortened(start: tuple[Core, ...], traffic: Floats, limits: Limits) -> tuple
         free = sorted(set(range(len(there))) - set(taken))
         begin = np.array([*taken, *free, *range(len(there), len(distance))])
         for index, slot in zip(members.tolist(), _assign(flow, distance, begin, len(there)).tolist(), strict=False):
-            found[index] = _core(chip, slot, limits)
+            found[index] = Core.at(chip, slot, limits)
     return tuple(found)
 
 

@@ -40,10 +40,8 @@ def _mesh(axes: Axes, cores: tuple[Core, ...], load: Floats, limits: Limits) -> 
     used = 1 + max(core.chip for core in cores)
     chips = min(CHIPS_DRAWN, used)
     for chip in range(chips):
-        for slot in range(limits.cores_per_chip):
-            router, place = divmod(slot, limits.cores_per_router)
-            row, column = divmod(router, columns)
-            axes.add_patch(_square(Core(chip, column, row, place), limits, facecolor="none", edgecolor=GRID))
+        for number in range(limits.cores_per_chip):
+            axes.add_patch(_square(Core.at(chip, number, limits), limits, facecolor="none", edgecolor=GRID))
     for core, share in zip(cores, load.tolist(), strict=True):
         if core.chip < chips:
             axes.add_patch(_square(core, limits, facecolor=_colour(share), alpha=_opacity(share)))
