@@ -15,7 +15,7 @@ from brf_deploy.errors import InvalidFile
 from brf_deploy.whole_file import write_whole
 
 SCHEMA = 1
-KEY, DIGEST = "brf_training.checkpoint", "sha256"
+KEY = "brf_training.checkpoint"
 TENSOR = "$tensor"  # in the configuration, where a tensor stands
 
 
@@ -25,8 +25,10 @@ def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
     Keys become texts. The same state gives the same bytes. Raises `InvalidInput` where the file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    text = json.dumps({"schema": SCHEMA, "state": _without_tensors(state, "", tensors)}, sort_keys=True)
-    write_whole(path, save(tensors, {KEY: text, DIGEST: _digest(text, tensors)}))
+    text = json.dumps(_without_tensors(state, "", tensors), sort_keys=True)
+    content = {"schema": SCHEMA, "sha256": _digest(text, tensors), "state": text}
+    # One key: safetensors writes several in an order that differs from call to call.
+    write_whole(path, save(tensors, {KEY: json.dumps(content)}))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -42,17 +44,21 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise InvalidFile(f"checkpoint '{path}': not a readable safetensors file ({error})") from error
-    if KEY not in metadata or DIGEST not in metadata:
+    if KEY not in metadata:
         raise InvalidFile(f"checkpoint '{path}': safetensors without the key '{KEY}'; it is no checkpoint of a run")
-    if metadata[DIGEST] != _digest(metadata[KEY], tensors):
+    try:
+        content = json.loads(metadata[KEY])
+        schema, digest, text = content["schema"], content["sha256"], content["state"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidFile(f"checkpoint '{path}': its configuration is not readable ({error!r})") from error
+    if schema != SCHEMA:
+        raise InvalidFile(f"checkpoint '{path}': schema {schema} found, this version reads schema {SCHEMA}")
+    if digest != _digest(text, tensors):
         raise InvalidFile(
             f"checkpoint '{path}': its content does not have the SHA-256 that it states; it was damaged, start the run "
             "again"
         )
-    content = json.loads(metadata[KEY])
-    if content["schema"] != SCHEMA:
-        raise InvalidFile(f"checkpoint '{path}': schema {content['schema']} found, this version reads schema {SCHEMA}")
-    state: dict[str, Any] = _with_tensors(content["state"], tensors)
+    state: dict[str, Any] = _with_tensors(json.loads(text), tensors)
     return state
 
 
