@@ -50,7 +50,7 @@ public:
 
 private:
     struct State {
-        Buffer<R> states, x;  // of each step of a chunk and one more; x turns into its gradient, that of the step after last
+        Buffer<R> states, x;  // of each step of a chunk and one more; x ends as its gradient, also that of the step after
         Buffer<R> g;          // gradient of the states
         Lists<R> spikes;      // rows of the step before the chunk, then of each of its steps
         State(const Layer<R>& layer, int rows, int interval)
@@ -65,6 +65,10 @@ private:
         return layers_[l].states + size_t(k) * layer.dynamics.states * shape(layer).field();
     }
     R* x_at(int l, int k) { return layers_[l].x + size_t(k) * shape(sequence_.layers[l]).field(); }
+    // The synaptic input itself, before x becomes its gradient.
+    const R* drive_at(int l, int k) {
+        return sequence_.tape.keeps_drive() ? sequence_.tape.drive(a_.tape, l, tile_, start_ + k) : x_at(l, k);
+    }
     R* readout_row(const Buffer<R>& rows, int k, int row) const { return rows + (size_t(k) * rows_ + row) * sequence_.readout_width; }
 
     void run_tile(int tile) {
@@ -123,10 +127,9 @@ private:
         const size_t size = layer.dynamics.states * shape(layer).field() * sizeof(R);
         std::memcpy(states_at(l, 0), sequence_.tape.states(a_.tape, l, tile_, chunk), size);
         for (int k = 0; k < steps_; k++) {
-            if (const R* drive = sequence_.tape.drive(a_.tape, l, tile_, start_ + k))
-                std::memcpy(x_at(l, k), drive, shape(layer).field() * sizeof(R));
-            else sequence_.drive(layer, rows_, below, (l ? k + 1 : k) * rows_, own, k * rows_, x_at(l, k));
-            layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, x_at(l, k), states_at(l, k),
+            if (!sequence_.tape.keeps_drive())
+                sequence_.drive(layer, rows_, below, (l ? k + 1 : k) * rows_, own, k * rows_, x_at(l, k));
+            layer.dynamics.step(layer.arguments.constants, shape(layer), layer.parameters, drive_at(l, k), states_at(l, k),
                                 states_at(l, k + 1), nullptr, nullptr, 0);
         }
     }
@@ -144,8 +147,8 @@ private:
                 : Operand<R>{x_at(l + 1, k), size_t(sequence_.layers[l + 1].width), sequence_.layers[l + 1].neurons};
             products_.spikes[l].multiply(rows_, own, above, *gz_);
             add_spike_gradients(layer, start_ + k);
-            layer.dynamics.adjoint(layer.arguments.constants, a_.surrogate, shape(layer), layer.parameters, x_at(l, k),
-                                   states_at(l, k), states_at(l, k + 1), *gz_, layers_[l].g, g_ + layout_.layers[l].parameters);
+            layer.dynamics.adjoint(layer.arguments.constants, a_.surrogate, shape(layer), layer.parameters, drive_at(l, k),
+                                   states_at(l, k), states_at(l, k + 1), *gz_, layers_[l].g, g_ + layout_.layers[l].parameters, x_at(l, k));
         }
         if (a_.g_inputs) pass_to_inputs(k);
     }
@@ -163,8 +166,7 @@ private:
         std::copy_n(readout, outputs, static_cast<R*>(now_));
         if (before) std::copy_n(before, outputs, static_cast<R*>(y_));
         else y_.clear();
-        drive_.clear();
-        add_rows(static_cast<R*>(drive_), static_cast<const R*>(sequence_.readout_rows), sequence_.readout_width, layers_.back().spikes, (k + 1) * rows_ + row);
+        sum_rows<false, R>(drive_, sequence_.readout_width, layers_.back().spikes.named(sequence_.readout_rows, (k + 1) * rows_ + row));
         with_integrators<R>(a_.integrators, [&](const auto& integrators) {
             for (int o = 0; o < sequence_.readout_width; o += LANES<R>) {
                 Vec<R>& g = at(gy + o);

@@ -22,7 +22,7 @@ struct LossArguments {
 // A block of the readout's rows (time * batch), LANES of them side by side: column o in place o of `columns_`.
 template <class R> class LossBlock {
 public:
-    static constexpr int64_t ROWS = 1024;
+    static constexpr int64_t ROWS = 1024, LEAST = 32768;  // of a block; numbers that are worth a further thread
     LossBlock(const LossArguments& a, double* losses) : a_(a), losses_(losses), columns_(size_t(a.outputs) * LANES<R>) {}
 
     void run(int block) {
@@ -81,7 +81,9 @@ template <class R> bool cross_entropy(const LossArguments& a) {
         if (a.labels[i] < 0 || a.labels[i] >= a.outputs) return false;
     const int blocks = int((a.rows() + LossBlock<R>::ROWS - 1) / LossBlock<R>::ROWS);
     const Buffer<double> losses{size_t(blocks)};
-    share_out(blocks, a.threads, [&] { return LossBlock<R>(a, losses); });
+    // A thread of its own costs as much as some tens of thousands of exponentials.
+    const int threads = std::min<int64_t>(a.threads, 1 + a.rows() * a.outputs / LossBlock<R>::LEAST);
+    share_out(blocks, threads, [&] { return LossBlock<R>(a, losses); });
     *a.loss = 0;
     for (int block = 0; block < blocks; block++) *a.loss += losses[block];
     *a.loss /= a.batch;

@@ -62,7 +62,7 @@ class _CrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream, None, None
+        return gradient if upstream.item() == 1 else gradient * upstream, None, None
 
 
 def _evaluate(readout: Tensor, labels: Tensor, first_step: int, gradient: bool) -> tuple[Tensor, Tensor | None]:

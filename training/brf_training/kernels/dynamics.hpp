@@ -18,9 +18,9 @@ template <class R> struct Dynamics {
     // bits: spikes [row][words] to write, counts: [row][width] to add them to; both, or null.
     void (*step)(const double* constants, Shape, const R* p, const R* x, const R* s, R* next, R* counts, uint64_t* bits,
                  int words);
-    // x becomes the gradient of x; g and gp are updated in place.
-    void (*adjoint)(const double* constants, const double* surrogate, Shape, const R* p, R* x, const R* s, const R* next,
-                    const R* gz, R* g, R* gp);
+    // gx: gradient of x to write, where x lies or elsewhere; g and gp are updated in place.
+    void (*adjoint)(const double* constants, const double* surrogate, Shape, const R* p, const R* x, const R* s,
+                    const R* next, const R* gz, R* g, R* gp, R* gx);
 };
 
 template <class R, class N>
@@ -45,8 +45,8 @@ void step_rows(const double* constants, Shape shape, const R* p, const R* x, con
 }
 
 template <class R, class N>
-void adjoint_rows(const double* constants, const double* surrogate, Shape shape, const R* p, R* x, const R* s,
-                  const R* next, const R* gz, R* g, R* gp) {
+void adjoint_rows(const double* constants, const double* surrogate, Shape shape, const R* p, const R* x, const R* s,
+                  const R* next, const R* gz, R* g, R* gp, R* gx) {
     const N neuron(constants);
     const Surrogate<R> slope(surrogate);
     const size_t field = shape.field();
@@ -62,7 +62,7 @@ void adjoint_rows(const double* constants, const double* surrogate, Shape shape,
                 fresh[k] = at(next + k * field + place);
                 gradient[k] = at(g + k * field + place);
             }
-            at(x + place) = neuron.adjoint(parameters, at(x + place), old, fresh, at(gz + place), gradient, total, slope);
+            at(gx + place) = neuron.adjoint(parameters, at(x + place), old, fresh, at(gz + place), gradient, total, slope);
             for (int k = 0; k < N::STATES; k++) at(g + k * field + place) = gradient[k];
         }
         for (int k = 0; k < N::PARAMETERS; k++) at(gp + k * shape.width + j) = total[k];

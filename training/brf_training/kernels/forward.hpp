@@ -8,7 +8,7 @@ namespace brf {
 template <class R> class ForwardTile {
 public:
     explicit ForwardTile(const Sequence<R>& sequence)
-        : sequence_(sequence), events_(sequence.input_lists()), y_(space(sequence.readout_width)), drive_(space(sequence.readout_width)) {
+        : sequence_(sequence), events_(sequence.input_lists()), y_(space(sequence.readout_width)), drive_(size_t(sequence.readout_width)) {
         for (const Layer<R>& layer : sequence.layers) layers_.emplace_back(layer, sequence.arguments.tile);
     }
 
@@ -88,13 +88,11 @@ private:
     void integrate(int t, const Lists<R>& spikes) {
         const SequenceArguments& a = sequence_.arguments;
         const int width = sequence_.readout_width;
-        drive_.clear();
         for (int row = 0; row < rows_; row++) {
-            R* x = drive_ + row * width;
             R* y = y_ + row * width;
-            add_rows(x, static_cast<const R*>(sequence_.readout_rows), width, spikes, row);
+            sum_rows<false, R>(drive_, width, spikes.named(sequence_.readout_rows, row));
             with_integrators<R>(a.integrators, [&](const auto& integrators) {
-                for (int j = 0; j < width; j += LANES<R>) at(y + j) = integrators.step(at(sequence_.alpha + j), at(x + j), at(y + j));
+                for (int j = 0; j < width; j += LANES<R>) at(y + j) = integrators.step(at(sequence_.alpha + j), at(drive_ + j), at(y + j));
             });
             std::copy_n(y, a.outputs, static_cast<R*>(a.readout) + (size_t(t) * a.batch + first_ + row) * a.outputs);
         }

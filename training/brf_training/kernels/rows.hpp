@@ -43,6 +43,14 @@ private:
     int64_t size_ = 0, capacity_ = 0;
 };
 
+// The rows of a matrix that a list names, times its values where it has any.
+template <class R> struct Named {
+    const R* matrix = nullptr;
+    const int32_t* index = nullptr;
+    const R* value = nullptr;
+    int64_t count = 0;
+};
+
 // Lists of one chunk of rows: row r names the entries begin[r] .. end[r] of two arrays, an index and a value each, or
 // no values where all are 1. The arrays are its own, or the caller's events, of which nothing is copied.
 template <class R> class Lists {
@@ -60,6 +68,11 @@ public:
     void add_range(int64_t from, int64_t to) {
         begin.push(from);
         end.push(to);
+    }
+
+    Named<R> named(const R* matrix, int row) const {
+        const R* all = values();
+        return {matrix, indices() + begin[row], all ? all + begin[row] : nullptr, end[row] - begin[row]};
     }
 
     const int32_t* indices() const { return indices_ ? indices_ : index_.data(); }
@@ -109,20 +122,18 @@ private:
     const R* values_ = nullptr;
 };
 
-template <class R, int N, bool WEIGHTED>
-inline void add_block(R* sum, const R* matrix, size_t stride, const int32_t* index, const R* value, int64_t count) {
-    Vec<R> total[N];
-    for (int j = 0; j < N; j++) total[j] = at(sum + j * LANES<R>);
-    for (int64_t e = 0; e < count; e++) {
-        const R* row = matrix + size_t(index[e]) * stride;
-        if constexpr (WEIGHTED) {
-            const Vec<R> factor = all<R>(value[e]);
+// total (N registers) += the named rows, in the columns from `column` on.
+template <class R, int N> [[gnu::always_inline]] inline void add_named(Vec<R> (&total)[N], Named<R> rows, int width, int column) {
+    const R* matrix = rows.matrix + column;
+    for (int64_t e = 0; e < rows.count; e++) {
+        const R* row = matrix + size_t(rows.index[e]) * size_t(width);
+        if (rows.value) {
+            const Vec<R> factor = all<R>(rows.value[e]);
             for (int j = 0; j < N; j++) total[j] = multiply_add(factor, at(row + j * LANES<R>), total[j]);
         } else {
             for (int j = 0; j < N; j++) total[j] += at(row + j * LANES<R>);
         }
     }
-    for (int j = 0; j < N; j++) at(sum + j * LANES<R>) = total[j];
 }
 
 // Calls f with the size, as a constant, and the first vector of blocks that make up `vectors`; sums of one lie in
@@ -148,25 +159,15 @@ template <class F> inline void for_each_block(int vectors, F&& f) {
     }
 }
 
-template <class R, bool WEIGHTED>
-void add_rows_in_blocks(R* sum, const R* matrix, int width, const int32_t* index, const R* value, int64_t count) {
-    for_each_block(width / LANES<R>, [&](auto size, int first) {
-        add_block<R, decltype(size)::value, WEIGHTED>(sum + first * LANES<R>, matrix + first * LANES<R>, size_t(width), index, value, count);
+// sum (width) = that of the named rows of a matrix of that width, onto what is there if `onto`.
+template <bool ONTO, class R> void sum_rows(R* sum, int width, const Named<R>& rows) {
+    for_each_block(width / LANES<R>, [&](auto size, int block) {
+        constexpr int N = decltype(size)::value;
+        Vec<R> total[N];
+        for (int j = 0; j < N; j++) total[j] = ONTO ? at(sum + (block + j) * LANES<R>) : Vec<R>{};
+        add_named<R, N>(total, rows, width, block * LANES<R>);
+        for (int j = 0; j < N; j++) at(sum + (block + j) * LANES<R>) = total[j];
     });
-}
-
-// sum (width) += the rows of matrix (rows, width) that the list names, times its values unless value is null.
-template <class R>
-void add_rows(R* sum, const R* matrix, int width, const int32_t* index, const R* value, int64_t count) {
-    if (count == 0) return;
-    if (value) add_rows_in_blocks<R, true>(sum, matrix, width, index, value, count);
-    else add_rows_in_blocks<R, false>(sum, matrix, width, index, nullptr, count);
-}
-
-template <class R> void add_rows(R* sum, const R* matrix, int width, const Lists<R>& lists, int row) {
-    const int64_t begin = lists.begin[row];
-    const R* values = lists.values();
-    add_rows(sum, matrix, width, lists.indices() + begin, values ? values + begin : nullptr, lists.end[row] - begin);
 }
 
 // Lists turned around: for each source the rows in whose list it is, in rising order.
@@ -202,15 +203,16 @@ public:
     // Block of columns by block, so that a block of a chunk's rows stays in the first-level cache where it fits.
     void add_rows_to(R* gradient, const R* rows, int width) const {
         const R* value = value_.size() ? value_.data() : nullptr;
-        for_each_block(width / LANES<R>, [&](auto size, int column) {
+        for_each_block(width / LANES<R>, [&](auto size, int block) {
             constexpr int N = decltype(size)::value;
-            const R* columns = rows + column * LANES<R>;
             for (int i = 0; i < sources_; i++) {
                 const int32_t from = begin_[i], entries = begin_[i + 1] - from;
                 if (entries == 0) continue;
-                R* sum = gradient + size_t(i) * width + column * LANES<R>;
-                if (value) add_block<R, N, true>(sum, columns, size_t(width), index_.data() + from, value + from, entries);
-                else add_block<R, N, false>(sum, columns, size_t(width), index_.data() + from, nullptr, entries);
+                R* sum = gradient + size_t(i) * width + block * LANES<R>;
+                Vec<R> total[N];
+                for (int j = 0; j < N; j++) total[j] = at(sum + j * LANES<R>);
+                add_named<R, N>(total, {rows, index_.data() + from, value ? value + from : nullptr, entries}, width, block * LANES<R>);
+                for (int j = 0; j < N; j++) at(sum + j * LANES<R>) = total[j];
             }
         });
     }

@@ -83,13 +83,15 @@ template <class R> struct Layer {
     bool recurrent;
     Buffer<R> parameters, input_rows, recurrent_rows;
 
-    explicit Layer(const LayerArguments& a)
+    // sums: whether synaptic input is summed, which takes the weights by source.
+    Layer(const LayerArguments& a, bool sums)
         : arguments(a), dynamics(NEURONS<R>[a.neuron]), inputs(a.inputs), neurons(a.neurons), width(padded(a.neurons)),
           words((a.neurons + 63) / 64), recurrent(a.recurrent_weight != nullptr),
-          parameters(size_t(dynamics.parameters) * width), input_rows(size_t(inputs) * width),
-          recurrent_rows(recurrent ? size_t(neurons) * width : 0) {
+          parameters(size_t(dynamics.parameters) * width), input_rows(sums ? size_t(inputs) * width : 0),
+          recurrent_rows(sums && recurrent ? size_t(neurons) * width : 0) {
         for (int k = 0; k < dynamics.parameters; k++)
             std::copy_n(static_cast<const R*>(a.parameters) + size_t(k) * neurons, neurons, parameters + k * width);
+        if (!sums) return;
         transpose(static_cast<const R*>(a.input_weight), neurons, inputs, static_cast<R*>(input_rows), width);
         if (recurrent)
             transpose(static_cast<const R*>(a.recurrent_weight), neurons, neurons, static_cast<R*>(recurrent_rows), width);
@@ -118,6 +120,7 @@ public:
         }
     }
     size_t bytes() const { return bytes_; }
+    bool keeps_drive() const { return keeps_drive_; }
     int chunks() const { return (steps_ + interval_ - 1) / interval_; }
 
     // Spikes (rows, words) of a layer, tile and step.
@@ -156,11 +159,12 @@ template <class R> struct Sequence {
     bool unit_events = false;  // all events have the value 1
     Buffer<R> alpha, readout_rows;
 
-    Sequence(const SequenceArguments& a, const LayerArguments* first)
+    Sequence(const SequenceArguments& a, const LayerArguments* first, bool backward)
         : arguments(a), tape(a, first), outputs(a.outputs), readout_width(padded(a.outputs)),
           tiles((a.batch + a.tile - 1) / a.tile), alpha(size_t(readout_width)),
           readout_rows(size_t(first[a.layers - 1].neurons) * readout_width) {
-        for (int l = 0; l < a.layers; l++) layers.emplace_back(first[l]);
+        layers.reserve(size_t(a.layers));
+        for (int l = 0; l < a.layers; l++) layers.emplace_back(first[l], !(backward && tape.keeps_drive()));
         if (a.event_begin) {
             const R* values = static_cast<const R*>(a.event_values);
             unit_events = std::all_of(values, values + a.event_begin[size_t(a.steps) * a.batch], [](R x) { return x == R(1); });
@@ -195,11 +199,10 @@ template <class R> struct Sequence {
     // x (rows, width) = the synaptic input: rows of the lists from row `below_at` and `own_at` on.
     void drive(const Layer<R>& layer, int rows, const Lists<R>& below, int below_at, const Lists<R>& own, int own_at,
                R* x) const {
-        std::memset(static_cast<void*>(x), 0, size_t(rows) * layer.width * sizeof(R));
         for (int row = 0; row < rows; row++) {
             R* sum = x + size_t(row) * layer.width;
-            add_rows(sum, static_cast<const R*>(layer.input_rows), layer.width, below, below_at + row);
-            if (layer.recurrent) add_rows(sum, static_cast<const R*>(layer.recurrent_rows), layer.width, own, own_at + row);
+            sum_rows<false, R>(sum, layer.width, below.named(layer.input_rows, below_at + row));
+            if (layer.recurrent) sum_rows<true, R>(sum, layer.width, own.named(layer.recurrent_rows, own_at + row));
         }
     }
 };

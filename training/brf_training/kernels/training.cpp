@@ -4,6 +4,7 @@
 #include "backward.hpp"
 #include "cross_entropy.hpp"
 #include "forward.hpp"
+#include "huge_pages.hpp"
 #include "parallel.hpp"
 
 #include <chrono>
@@ -21,7 +22,8 @@ namespace {
 constexpr int MOST_GROUPS = 64;
 
 template <class R> void forward(const SequenceArguments& arguments, const LayerArguments* layers) {
-    const Sequence<R> sequence(arguments, layers);
+    const Sequence<R> sequence(arguments, layers, false);
+    use_huge_pages(arguments.tape, sequence.tape.bytes());
     share_out(sequence.tiles, arguments.threads, [&] { return ForwardTile<R>(sequence); });
 }
 
@@ -39,7 +41,7 @@ template <class R> struct Sum {
 
 template <class R> void backward(const SequenceArguments& arguments, const LayerArguments* layers) {
     const FlushDenormals flush;
-    const Sequence<R> sequence(arguments, layers);
+    const Sequence<R> sequence(arguments, layers, true);
     const Products<R> products(sequence);
     const GradientLayout<R> layout(sequence);
     const int groups = std::max(1, std::min(sequence.tiles, MOST_GROUPS));
