@@ -32,7 +32,7 @@ from brf_deploy.data_directory import data_root
 from brf_deploy.options import data_option
 from brf_deploy.output import console
 from brf_training import Loss
-from brf_training.cell_loop import run_sequence
+from brf_training.cell_loop import run_chain, run_sequence
 from brf_training.kernels.events import Events
 from brf_training.kernels.native import NativeEngine, one_torch_thread
 
@@ -68,9 +68,16 @@ def runs(workload: Workload, names: tuple[str, ...]) -> dict[str, Run]:
     def ours(name: str) -> Run:
         network = workload.network
         cells, integrators = [layer.cell for layer in network.layers], network.readout.integrators
-        return lambda inputs, labels: workload.objective(
-            run_sequence(cells, integrators, inputs, engine=name).readout, labels
-        )
+        frozen = network.freeze().chain
+
+        def run(inputs: Tensor | Events, labels: Tensor) -> Tensor:
+            if torch.is_grad_enabled():
+                found = run_sequence(cells, integrators, inputs, engine=name)
+            else:
+                found = run_chain(frozen, inputs, engine=name)  # what a frozen network does
+            return workload.objective(found.readout, labels)
+
+        return run
 
     return {name: plain(name) if name in REFERENCES else ours(name) for name in names}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from kernel_problems import Network, gradients
 
-from brf_training.cell_loop import _problem
+from brf_training.cell_loop import chain_of, problem_of
 from brf_training.kernels.events import Events
 from brf_training.kernels.manual import ManualEngine
 from brf_training.kernels.problem import each
@@ -71,7 +71,7 @@ def test_products_of_events_equal_those_of_the_dense_rows(density):
 def test_no_number_is_read_back_from_the_device(kind):
     """On the meta device, which has none: what runs there does not wait for a GPU."""
     network, engine = Network(kind, neurons=(9, 6)), ManualEngine(chunk=7)
-    problem = _problem(network.cells, network.integrators, network.sequence(), True, None)
+    problem = problem_of(chain_of(network.cells, network.integrators), network.sequence(), True, None)
     problem = replace(
         problem,
         inputs=problem.inputs.to("meta"),

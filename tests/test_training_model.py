@@ -58,6 +58,24 @@ def test_a_network_returns_readout_counts_and_spikes_on_request():
     assert torch.equal(silent.readout, run.readout)
 
 
+@pytest.mark.parametrize("kind", list(NEURONS.values()))
+def test_a_frozen_network_is_a_copy_with_the_same_numbers(kind):
+    network = small_model(kind)
+    inputs = 500 * torch.rand(20, 4, 3, generator=seeded(1))
+    with torch.no_grad():
+        expected = network(inputs, keep_spikes=True)
+    assert expected.spike_counts[0].sum() > 0
+    frozen = network.freeze()
+    for parameter in network.parameters():
+        parameter.data.zero_()  # which version counters do not see
+    whole, first = frozen(inputs.requires_grad_(), keep_spikes=True), frozen(inputs[:4])
+    rest = frozen(inputs[4:], carry=first.carry)
+    assert not whole.readout.requires_grad
+    assert torch.equal(whole.readout, expected.readout)
+    assert torch.equal(whole.spikes[0], expected.spikes[0])
+    assert torch.equal(torch.cat([first.readout, rest.readout]), expected.readout)
+
+
 def test_parameters_have_the_names_of_the_field():
     names = {name for name, _ in small_model(recurrent=False).named_parameters()}
     layers = {f"layers.{i}.{name}" for i in (0, 1) for name in ("omega", "b_offset", "input_weight")}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from brf_training.evaluation import evaluate
     from brf_training.extract import from_float_network, to_float_network
+    from brf_training.frozen import FrozenNetwork
     from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
     from brf_training.neurons.alif import ALIF
     from brf_training.neurons.bhrf import BHRF
@@ -28,6 +29,7 @@ __all__ = [
     "BRF",
     "LIF",
     "RF",
+    "FrozenNetwork",
     "LeakyReadout",
     "Loss",
     "Objective",
@@ -46,6 +48,7 @@ __all__ = [
 _MODULE_OF = {
     "ALIF": "neurons.alif", "BHRF": "neurons.bhrf", "BRF": "neurons.brf", "LIF": "neurons.lif", "RF": "neurons.rf",
     "LeakyReadout": "model", "RecurrentLayer": "model", "RecurrentNetwork": "model",
+    "FrozenNetwork": "frozen",
     "Loss": "objective", "Objective": "objective", "evaluate": "evaluation",
     "from_float_network": "extract", "to_float_network": "extract",
     "load_recipe": "recipe_file", "read_published": "published", "QuantizedNetwork": "quantized",

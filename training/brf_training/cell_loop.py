@@ -10,7 +10,7 @@ from torch import Tensor
 from brf_deploy.errors import InvalidInput
 from brf_training.kernels.choice import run_problem
 from brf_training.kernels.events import Events
-from brf_training.kernels.problem import Engine, Kind, LayerTensors, Outcome, Problem, ReadoutTensors
+from brf_training.kernels.problem import Chain, Engine, Kind, LayerTensors, Outcome, Problem, ReadoutTensors
 from brf_training.neurons.leaky_integrator import FixedLeaky, Integrator, Leaky, decay, leaky_step
 from brf_training.neurons.neuron import AnyDynamics
 
@@ -83,7 +83,7 @@ def run_layer(cell: Cell, inputs: Tensor | Events, engine: Engine | str | None =
 
     Step t receives ``input_weight @ inputs[t] + recurrent_weight @ z[t-1]``. engine: as in `run_sequence`.
     """
-    (spikes,) = _spikes(run_problem(_problem([cell], None, inputs, True, None), engine))
+    (spikes,) = _spikes(run_problem(problem_of(chain_of([cell], None), inputs, True, None), engine))
     return spikes
 
 
@@ -113,7 +113,19 @@ def run_sequence(
     engine: "native", "triton", "torch" or "loop"; None for the fastest that can run this. All give the same numbers,
     float32 within rounding. Raises `Unsupported` where the engine asked for cannot.
     """
-    outcome = run_problem(_problem(cells, integrators, inputs, keep_spikes, carry), engine)
+    return run_chain(chain_of(cells, integrators), inputs, keep_spikes, carry=carry, engine=engine)
+
+
+def run_chain(
+    chain: Chain,
+    inputs: Tensor | Events,
+    keep_spikes: bool = False,
+    *,
+    carry: Carry | None = None,
+    engine: Engine | str | None = None,
+) -> SequenceRun:
+    """As `run_sequence`, of cells whose effective parameters stand ready."""
+    outcome = run_problem(problem_of(chain, inputs, keep_spikes, carry), engine)
     if outcome.readout is None:
         raise InvalidInput("network: it has no readout")
     counts = tuple(layer.counts for layer in outcome.layers if layer.counts is not None)
@@ -134,22 +146,26 @@ def _spikes(outcome: Outcome) -> tuple[Tensor, ...]:
     return tuple(layer.spikes for layer in outcome.layers if layer.spikes is not None)
 
 
-def _problem(
-    cells: Sequence[Cell],
-    integrators: Integrators | FixedIntegrators | None,
-    inputs: Tensor | Events,
-    keep_spikes: bool,
-    carry: Carry | None,
-) -> Problem:
-    check_sequence(inputs, cells[0].input_weight.shape[1])
+def chain_of(cells: Sequence[Cell], integrators: Integrators | FixedIntegrators | None) -> Chain:
+    """The cells with their effective parameters, which are differentiable in the raw ones."""
     kinds, layers = [], []
-    for index, cell in enumerate(cells):
+    for cell in cells:
         parameters = cell.neuron.parameters(cell.raw)
         tensors = [value for value in parameters if isinstance(value, Tensor)]
         kinds.append(Kind(cell.neuron, type(parameters), tuple(parameters[len(tensors) :])))
-        first = (None, None) if carry is None else (carry.states[index], carry.spikes[index])
-        layers.append(LayerTensors(torch.stack(tensors), cell.input_weight, cell.recurrent_weight, *first))
+        layers.append(LayerTensors(torch.stack(tensors), cell.input_weight, cell.recurrent_weight, None, None))
     if integrators is None:
-        return Problem(inputs, tuple(kinds), tuple(layers), None, keep_spikes, Leaky())
-    readout = ReadoutTensors(integrators.alpha, integrators.weight, None if carry is None else carry.readout)
-    return Problem(inputs, tuple(kinds), tuple(layers), readout, keep_spikes, integrators.kind)
+        return Chain(tuple(kinds), tuple(layers), None, Leaky())
+    readout = ReadoutTensors(integrators.alpha, integrators.weight, None)
+    return Chain(tuple(kinds), tuple(layers), readout, integrators.kind)
+
+
+def problem_of(chain: Chain, inputs: Tensor | Events, keep_spikes: bool, carry: Carry | None) -> Problem:
+    """A sequence for a chain to run."""
+    check_sequence(inputs, chain.layers[0].input_weight.shape[1])
+    layers, readout = chain.layers, chain.readout
+    if carry is not None:
+        starts = zip(layers, carry.states, carry.spikes, strict=True)
+        layers = tuple(layer._replace(first_states=state, first_spikes=z) for layer, state, z in starts)
+        readout = None if readout is None else readout._replace(first=carry.readout)
+    return Problem(inputs, chain.kinds, layers, readout, keep_spikes, chain.integrators)

@@ -8,9 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from brf_deploy.errors import InvalidInput, InvalidNetwork
-from brf_training.cell_loop import Carry, Cell, Integrators, SequenceRun, run_layer, run_readout, run_sequence
+from brf_training.cell_loop import (
+    Carry,
+    Cell,
+    Integrators,
+    SequenceRun,
+    chain_of,
+    run_chain,
+    run_layer,
+    run_readout,
+)
+from brf_training.frozen import FrozenNetwork
 from brf_training.initial import Distribution, xavier_uniform
 from brf_training.kernels.events import Events
+from brf_training.kernels.problem import Chain
 from brf_training.neurons.leaky_integrator import INITIAL_TAU
 from brf_training.neurons.neuron import AnyNeuron, Neuron
 
@@ -171,8 +182,14 @@ class RecurrentNetwork(nn.Module):
 
     def forward(self, inputs: Tensor | Events, keep_spikes: bool = False, *, carry: Carry | None = None) -> SequenceRun:
         """Run real inputs (time, batch, inputs) from silence or from `carry`; spikes are returned on request."""
-        cells = [layer.cell for layer in self.chain]
-        return run_sequence(cells, self.readout.integrators, inputs, keep_spikes, carry=carry)
+        return run_chain(self._effective(), inputs, keep_spikes, carry=carry)
+
+    def freeze(self) -> FrozenNetwork:
+        """A copy of it as it is now, for inference alone: faster where samples come one by one."""
+        return FrozenNetwork(self._effective())
+
+    def _effective(self) -> Chain:
+        return chain_of([layer.cell for layer in self.chain], self.readout.integrators)
 
     def hold_zeros(self) -> None:
         """From now on, weights that are exactly 0 stay so: a network that was pruned stays pruned."""

@@ -72,6 +72,26 @@ class Kind:
 
 
 @dataclass(frozen=True, eq=False)
+class Chain:
+    """Layers, which start from silence, and their readout, as engines take them."""
+
+    kinds: tuple[Kind, ...]
+    layers: tuple[LayerTensors, ...]
+    readout: ReadoutTensors | None
+    integrators: Integrator
+
+    def frozen(self) -> "Chain":
+        """A copy of its tensors, without their past."""
+        layers = tuple(each(layer, _frozen) for layer in self.layers)
+        readout = None if self.readout is None else each(self.readout, _frozen)
+        return Chain(self.kinds, layers, readout, self.integrators)
+
+
+def _frozen(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone(memory_format=torch.contiguous_format)
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
     """A run. `keep_spikes`: whether all spikes are wanted; else only their counts. integrators: of the readout."""
 
