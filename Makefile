@@ -12,7 +12,8 @@ STAMP  := $(VENV)/.installed
 NATIVE := hatch_build.py $(wildcard brf_deploy/native/* training/brf_training/kernels/*.[ch]pp hardware/brf_hardware/fast/*.[ch]*)
 
 # The C and Verilog backends, the instruction counter of the benchmarks, and the browser that looks at the report.
-TOOLS  := chromium clang g++ gcc-arm-none-eabi iverilog libnewlib-arm-none-eabi qemu-system-arm valgrind verilator yosys
+TOOLS  := chromium clang g++ g++-aarch64-linux-gnu gcc-arm-none-eabi iverilog libnewlib-arm-none-eabi \
+          qemu-system-arm qemu-user valgrind verilator yosys
 
 .PHONY: demo test quick lint types imports check install tools benchmarks clean
 

@@ -50,7 +50,7 @@ struct SequenceArguments {
     const void* readout_weight;  // (outputs, neurons)
     const void* first_readout;   // (batch, outputs); null: 0
     void* readout;               // (time, batch, outputs)
-    uint8_t* tape;               // `brf_training_tape_bytes` bytes; null: nothing is kept
+    uint8_t* tape;               // `brf_training_tape_bytes` bytes, aligned to 64; null: nothing is kept
     const void* g_readout;
     void* g_inputs;
     void* g_alpha;
