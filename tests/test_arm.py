@@ -1,4 +1,4 @@
-"""The native libraries on Arm: no warning from the compiler, and the training kernel's numbers are those it gives here."""
+"""The native libraries on Arm: no warning from the compiler, and in training the numbers that come out here."""
 
 import platform
 import subprocess

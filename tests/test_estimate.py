@@ -353,6 +353,8 @@ def test_json_and_csv_hold_what_the_tables_show():
         (1.5, "s", "1.5 s"),
         (2.2e-3, "s", "2.2 ms"),
         (3e-15, "J", "0.003 pJ"),
+        (999.7e-6, "J", "1 mJ"),
+        (12_345.6, "J", "12,346 J"),
     ],
 )
 def test_quantities_read_well(value, unit, text):

@@ -23,8 +23,9 @@ def quantity(value: float, unit: str) -> str:
     """A number with the prefix that leaves one to three digits before the point: ``16.5 µJ``."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    scale, prefix = next((pair for pair in PREFIXES if abs(value) >= pair[0]), PREFIXES[-1])
-    return f"{value / scale:.3g} {prefix}{unit}" if value < 1e3 else f"{value:,.0f} {unit}"
+    shown = float(f"{value:.3g}")  # rounded first: 999.7 µJ are 1 mJ
+    scale, prefix = next((pair for pair in PREFIXES if abs(shown) >= pair[0]), PREFIXES[-1])
+    return f"{shown / scale:.3g} {prefix}{unit}" if shown < 1e3 else f"{value:,.0f} {unit}"
 
 
 def tables(estimate: Estimate) -> Iterator[Table]:
