@@ -161,6 +161,7 @@ template <class F> inline void for_each_block(int vectors, F&& f) {
 
 // sum (width) = that of the named rows of a matrix of that width, onto what is there if `onto`.
 template <bool ONTO, class R> void sum_rows(R* sum, int width, const Named<R>& rows) {
+    if (ONTO && rows.count == 0) return;
     for_each_block(width / LANES<R>, [&](auto size, int block) {
         constexpr int N = decltype(size)::value;
         Vec<R> total[N];
