@@ -2,19 +2,12 @@
 
 import pytest
 import torch
+from native_training import native
 
-from brf_deploy.errors import InvalidInput, Unavailable
+from brf_deploy.errors import InvalidInput
 from brf_training import Loss, Objective
 from brf_training.kernels.cross_entropy import cross_entropy, cross_entropy_in_torch
-from brf_training.kernels.library import load
 from brf_training.kernels.native import one_torch_thread
-
-try:
-    load()
-    PRESENT = True
-except Unavailable:
-    PRESENT = False
-native = pytest.mark.skipif(not PRESENT, reason="no native library: no C++ compiler when this was installed")
 
 # Relative. float32: the kernel's exponential is within 2e-7, and sums run in another order.
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6}

@@ -4,28 +4,23 @@ import numpy as np
 import pytest
 import torch
 from kernel_problems import gradients, outcomes, relative
+from native_training import LEVELS, native
 from networks import messages_for, random_network
 
 from brf_deploy.encoding import Encoding
-from brf_deploy.errors import InvalidInput, Unavailable, Unsupported
+from brf_deploy.errors import InvalidInput, Unsupported
 from brf_deploy.reference import REFERENCE
 from brf_training import RecurrentLayer
 from brf_training.cell_loop import run_layer, run_sequence
 from brf_training.extract import array_of, tensor_of
 from brf_training.fixed_network import fixed_cells, fixed_inputs, fixed_integrators
 from brf_training.kernels.events import Events
-from brf_training.kernels.library import load
 from brf_training.kernels.manual import ManualEngine
 from brf_training.kernels.native import NativeEngine
 from brf_training.rounding import down, saturate, straight_through, to_nearest, toward_zero
 
 EXACT = 1e-12  # float64: rounding of sums in another order, over some tens of steps
 
-try:
-    LEVELS = list(range(2, max(2, load().brf_cpu_level()) + 1))
-except Unavailable:
-    LEVELS = []
-native = pytest.mark.skipif(not LEVELS, reason="no native library: no C++ compiler when this was installed")
 ENGINES = [
     pytest.param("loop", id="loop"),
     pytest.param(ManualEngine(chunk=7), id="torch-7"),
