@@ -93,12 +93,15 @@ def check_equal(workload: Workload) -> dict[str, float]:
     return {name: float((y - expected).abs().max() / expected.abs().max()) for name, y in found.items()}
 
 
-def timed(name: str, task: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """Seconds of a task; the native kernel runs as `brf-deploy train` runs it, beside one thread of torch."""
+def timed(name: str, task: Callable[[], Any], clock: Callable[[], float], repeats: int) -> float:
+    """Median seconds of a task; the native kernel runs as `brf-deploy train` runs it, beside one thread of torch."""
+    times = []
     with one_torch_thread() if name == "native" else nullcontext():
-        start = clock()
-        task()
-        return clock() - start
+        for _ in range(repeats):
+            start = clock()
+            task()
+            times.append(clock() - start)
+    return median(times)
 
 
 def tasks(workload: Workload, name: str, run: Run) -> dict[str, Callable[[], Any]]:
@@ -128,12 +131,11 @@ def measure(workload: Workload, rounds: int, clock: Callable[[], float]) -> dict
         repeats = {}
         for name in names:
             for _ in range(2):  # TorchScript optimises on its second run
-                once = timed(name, table[name][what], clock)
+                once = timed(name, table[name][what], clock, 1)
             repeats[name] = max(1, min(MOST_REPEATS, round(TURN / once)))
         for _ in range(rounds):
             for name in names:
-                times = [timed(name, table[name][what], clock) for _ in range(repeats[name])]
-                seconds[what][name].append(median(times))
+                seconds[what][name].append(timed(name, table[name][what], clock, repeats[name]))
     return seconds
 
 

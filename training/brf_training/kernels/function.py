@@ -12,9 +12,8 @@ from brf_training.kernels.problem import Engine, LayerOutcome, Outcome, Problem,
 
 def run(problem: Problem, engine: Engine) -> Outcome:
     """Run a problem; its outcome is differentiable where a tensor of it asks for that."""
-    tensors = (problem.values, *problem.tensors())
-    wanted = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
-    if not wanted:
+    tensors = (problem.values, *problem.tensors()) if torch.is_grad_enabled() else ()
+    if not any(tensor is not None and tensor.requires_grad for tensor in tensors):
         outcome, _ = engine.forward(problem, keep=False)
         return outcome
     return _outcome(_Run.apply(engine, problem, *tensors), problem)  # type: ignore[no-untyped-call]

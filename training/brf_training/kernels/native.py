@@ -27,6 +27,7 @@ LARGEST = 2**31 - 1  # sizes cross the C boundary as 32-bit integers
 # weights. And bytes of states that a tile recomputes at once: about a second-level cache.
 TILE, WIDEST_TILE, TILES = 8, 16, 16
 SCRATCH = 1024 * 1024
+FINITE_ARGUMENTS = (ctypes.c_int32, Pointer, ctypes.c_int64)
 SURROGATE = (ctypes.c_double * 4)(NARROW_PEAK, NARROW_RATE, WIDE_PEAK, WIDE_RATE)
 
 
@@ -100,9 +101,10 @@ class NativeEngine:
             library = load(self.level)
         except Unavailable as error:
             return str(error)
-        tensors = [problem.values, *(tensor for tensor in problem.tensors() if tensor is not None)]
+        values = problem.values
+        tensors = [values, *(tensor for tensor in problem.tensors() if tensor is not None)]
         for tensor in tensors:
-            if tensor.device.type != "cpu" or tensor.dtype not in REALS or tensor.dtype != problem.values.dtype:
+            if not tensor.is_cpu or tensor.dtype not in REALS or tensor.dtype != values.dtype:
                 return f"{tensor.dtype} on {tensor.device} found; all must be float32 or all float64, on the CPU"
         for kind in problem.kinds:
             if kind.neuron.kind not in neuron_indices(library):
@@ -145,7 +147,8 @@ def finite(library: ctypes.CDLL, tensor: Tensor) -> bool:
     """Whether no number of it is NaN or infinite."""
     numbers = tensor.contiguous()
     check = library.brf_training_finite
-    return bool(check(REALS[tensor.dtype], Pointer(numbers.data_ptr()), ctypes.c_int64(numbers.numel())))
+    check.argtypes = FINITE_ARGUMENTS
+    return bool(check(REALS[tensor.dtype], numbers.data_ptr(), numbers.numel()))
 
 
 def tile_of(batch: int) -> int:
@@ -176,9 +179,9 @@ class _Call:
         self.keep.append(constants)
         neurons, inputs = tensors.input_weight.shape
         number = neuron_indices(self.library)[kind.neuron.kind]
-        arguments = LayerArguments(number, inputs, neurons, ctypes.addressof(constants))
-        self.point(arguments, **tensors._asdict())
-        return arguments
+        self.keep.append(tensors)
+        # The structure's pointers come in the order of `LayerTensors`.
+        return LayerArguments(number, inputs, neurons, ctypes.addressof(constants), *map(address, tensors))
 
     def sequence_arguments(self, tile: int, interval: int, threads: int) -> SequenceArguments:
         """The sequence's arguments that both passes have."""
@@ -265,6 +268,8 @@ class _Call:
 
 def contiguous(problem: Problem) -> Problem:
     """The same problem with every tensor in one piece."""
+    if problem.values.is_contiguous() and all(t is None or t.is_contiguous() for t in problem.tensors()):
+        return problem
     layers = tuple(each(layer, Tensor.contiguous) for layer in problem.layers)
     readout = None if problem.readout is None else each(problem.readout, Tensor.contiguous)
     inputs = problem.inputs if isinstance(problem.inputs, Events) else problem.inputs.contiguous()
