@@ -76,6 +76,18 @@ def test_a_frozen_network_is_a_copy_with_the_same_numbers(kind):
     assert torch.equal(torch.cat([first.readout, rest.readout]), expected.readout)
 
 
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_frozen_network_with_a_poisoned_weight_gives_what_the_network_gives(poison):
+    network, inputs = small_model(), torch.zeros(6, 2, 3)  # no input meets the weight, yet 0 times NaN is NaN
+    network.layers[0].input_weight.data[0, 0] = poison
+    with torch.no_grad():
+        expected = network(inputs)
+    found = network.freeze()(inputs)
+    assert expected.readout.isnan().any() or expected.carry.states[0].isnan().any()
+    assert torch.equal(found.readout.isnan(), expected.readout.isnan())
+    assert torch.equal(found.carry.states[0].isnan(), expected.carry.states[0].isnan())
+
+
 def test_parameters_have_the_names_of_the_field():
     names = {name for name, _ in small_model(recurrent=False).named_parameters()}
     layers = {f"layers.{i}.{name}" for i in (0, 1) for name in ("omega", "b_offset", "input_weight")}

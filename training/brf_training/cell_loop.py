@@ -168,4 +168,5 @@ def problem_of(chain: Chain, inputs: Tensor | Events, keep_spikes: bool, carry: 
         starts = zip(layers, carry.states, carry.spikes, strict=True)
         layers = tuple(layer._replace(first_states=state, first_spikes=z) for layer, state, z in starts)
         readout = None if readout is None else readout._replace(first=carry.readout)
-    return Problem(inputs, chain.kinds, layers, readout, keep_spikes, chain.integrators)
+    finite = chain.finite and carry is None
+    return Problem(inputs, chain.kinds, layers, readout, keep_spikes, chain.integrators, finite)

@@ -114,7 +114,7 @@ class NativeEngine:
         if any(layer.input_weight.numel() == 0 for layer in problem.layers):
             return "a layer has no neurons or no inputs"
         # Event-driven sums leave out products with 0, which are NaN where the weight is infinite or NaN.
-        if not all(finite(library, tensor) for tensor in tensors[1:]):
+        if not problem.finite and not all(finite(library, tensor) for tensor in tensors[1:]):
             return "a weight, parameter or first state is NaN or infinite"
         return None
 

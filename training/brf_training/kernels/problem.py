@@ -73,18 +73,24 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Layers, which start from silence, and their readout, as engines take them."""
+    """Layers, which start from silence, and their readout, as engines take them.
+
+    finite: whether they are known to hold no NaN and no infinity, so that nobody need look again.
+    """
 
     kinds: tuple[Kind, ...]
     layers: tuple[LayerTensors, ...]
     readout: ReadoutTensors | None
     integrators: Integrator
+    finite: bool = False
 
     def frozen(self) -> "Chain":
         """A copy of its tensors, without their past."""
         layers = tuple(each(layer, _frozen) for layer in self.layers)
         readout = None if self.readout is None else each(self.readout, _frozen)
-        return Chain(self.kinds, layers, readout, self.integrators)
+        tensors = [tensor for part in (*layers, *([readout] if readout else [])) for tensor in part]
+        finite = all(bool(tensor.isfinite().all()) for tensor in tensors if tensor is not None)
+        return Chain(self.kinds, layers, readout, self.integrators, finite)
 
 
 def _frozen(tensor: Tensor) -> Tensor:
@@ -93,7 +99,10 @@ def _frozen(tensor: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A run. `keep_spikes`: whether all spikes are wanted; else only their counts. integrators: of the readout."""
+    """A run. `keep_spikes`: whether all spikes are wanted; else only their counts. integrators: of the readout.
+
+    finite: whether all but the inputs is known to hold no NaN and no infinity.
+    """
 
     inputs: Tensor | Events
     kinds: tuple[Kind, ...]
@@ -101,6 +110,7 @@ class Problem:
     readout: ReadoutTensors | None
     keep_spikes: bool
     integrators: Integrator
+    finite: bool = False
 
     @property
     def exact(self) -> bool:

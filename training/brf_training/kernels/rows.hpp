@@ -125,21 +125,24 @@ private:
 // total (N registers) += the named rows, in the columns from `column` on.
 template <class R, int N> [[gnu::always_inline]] inline void add_named(Vec<R> (&total)[N], Named<R> rows, int width, int column) {
     const R* matrix = rows.matrix + column;
-    for (int64_t e = 0; e < rows.count; e++) {
-        const R* row = matrix + size_t(rows.index[e]) * size_t(width);
-        if (rows.value) {
+    auto row = [&](int64_t e) { return matrix + size_t(rows.index[e]) * size_t(width); };
+    if (rows.value) {
+        for (int64_t e = 0; e < rows.count; e++) {
             const Vec<R> factor = all<R>(rows.value[e]);
-            for (int j = 0; j < N; j++) total[j] = multiply_add(factor, at(row + j * LANES<R>), total[j]);
-        } else {
-            for (int j = 0; j < N; j++) total[j] += at(row + j * LANES<R>);
+            for (int j = 0; j < N; j++) total[j] = multiply_add(factor, at(row(e) + j * LANES<R>), total[j]);
         }
+    } else {
+        for (int64_t e = 0; e < rows.count; e++)
+            for (int j = 0; j < N; j++) total[j] += at(row(e) + j * LANES<R>);
     }
 }
+
+// Vectors of the widest sum that lies in registers; one of no more is narrow.
+constexpr int WIDEST = REGISTERS / 2;
 
 // Calls f with the size, as a constant, and the first vector of blocks that make up `vectors`; sums of one lie in
 // registers, and one pass over a list does a block.
 template <class F> inline void for_each_block(int vectors, F&& f) {
-    constexpr int WIDEST = REGISTERS / 2;
     int first = 0;
     auto block = [&](auto size) {
         f(size, first);
@@ -167,6 +170,22 @@ template <bool ONTO, class R> void sum_rows(R* sum, int width, const Named<R>& r
         Vec<R> total[N];
         for (int j = 0; j < N; j++) total[j] = ONTO ? at(sum + (block + j) * LANES<R>) : Vec<R>{};
         add_named<R, N>(total, rows, width, block * LANES<R>);
+        for (int j = 0; j < N; j++) at(sum + (block + j) * LANES<R>) = total[j];
+    });
+}
+
+// The same of two lists of rows, the second of which may be empty: together where the sum is narrow. Wider ones take list by
+// list: blocks of two matrices in turn were slower.
+template <class R> void sum_rows(R* sum, int width, const Named<R>& first, const Named<R>& second) {
+    if (width / LANES<R> > WIDEST) {
+        sum_rows<false>(sum, width, first);
+        return sum_rows<true>(sum, width, second);
+    }
+    for_each_block(width / LANES<R>, [&](auto size, int block) {
+        constexpr int N = decltype(size)::value;
+        Vec<R> total[N] = {};
+        add_named<R, N>(total, first, width, block * LANES<R>);
+        add_named<R, N>(total, second, width, block * LANES<R>);
         for (int j = 0; j < N; j++) at(sum + (block + j) * LANES<R>) = total[j];
     });
 }

@@ -200,9 +200,8 @@ template <class R> struct Sequence {
     void drive(const Layer<R>& layer, int rows, const Lists<R>& below, int below_at, const Lists<R>& own, int own_at,
                R* x) const {
         for (int row = 0; row < rows; row++) {
-            R* sum = x + size_t(row) * layer.width;
-            sum_rows<false, R>(sum, layer.width, below.named(layer.input_rows, below_at + row));
-            if (layer.recurrent) sum_rows<true, R>(sum, layer.width, own.named(layer.recurrent_rows, own_at + row));
+            const Named<R> back = layer.recurrent ? own.named(layer.recurrent_rows, own_at + row) : Named<R>{};
+            sum_rows(x + size_t(row) * layer.width, layer.width, below.named(layer.input_rows, below_at + row), back);
         }
     }
 };
