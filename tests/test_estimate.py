@@ -249,6 +249,7 @@ def test_neurons_and_layers_over_their_budget_are_found():
     slower = estimate(network, trace, priced(time=times), messages=messages, period=4e-9)
     assert slower.budgets[0].exceeded
     assert slower.over_budget
+    assert slower.budget_failures[1] == "1 of 1 samples take longer than their steps last"
     assert slower.work.timing.late_steps == 50
     assert slower.work.timing.late_samples == 1
 
@@ -331,7 +332,9 @@ def test_json_and_csv_hold_what_the_tables_show():
     assert set(data["operations"]) == {"maximum speed", "real time"}
     rows = list(csv.DictReader(io.StringIO(as_csv([found]))))
     assert tuple(rows[0]) == COLUMNS
-    terms = [row for row in rows if row["population"] in ("hidden", "readout")]
+    terms = [row for row in rows if row["part"] in ("hidden", "readout") and row["unit"] == "J"]
+    (budget,) = (row for row in rows if row["quantity"] == "spike_budget")
+    assert float(budget["count"]) == found.budgets[0].spent
     nominal = found.operations[0].dynamic_energy.nominal
     assert sum(float(row["nominal"]) for row in terms) == pytest.approx(nominal)
     assert sum(float(row["share"]) for row in terms) == pytest.approx(1)

@@ -35,7 +35,7 @@ def test_command_prints_counts_first_and_writes_json_and_csv(net, tmp_path):
     found = json.loads((tmp_path / "c.json").read_text())
     assert found["estimates"][0]["ledger"]["total"]["graded_operations"] > 0
     assert found["estimates"][0]["operations"]["maximum speed"]["total_energy"] is None
-    assert (tmp_path / "c.csv").read_text().startswith("target,population,quantity")
+    assert (tmp_path / "c.csv").read_text().startswith("target,part,quantity")
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,32 @@ def test_command_fails_over_budget_on_request(net, data_dir):
     run(*arguments, "--fail-over-budget")
     run(*arguments, "--rate", "1e6")
     result = run(*arguments, "--rate", "1e6", "--fail-over-budget", status=1)
-    assert "spike budget" in result.output
+    assert "target 'loihi2': 2 of 2 samples take longer" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("target", ["spinnaker2-testchip", "loihi1,xylo-a2"])
+def test_a_budget_that_cannot_be_told_does_not_pass(net, data_dir, target):
+    result = run(net, "--target", target, "--samples", 1, "--fail-over-budget", status=1)
+    assert "cannot be told" in result.output or "fits into no core" in result.output
+
+
+def test_targets_that_hold_the_network_are_priced_beside_one_that_does_not(net, data_dir, tmp_path):
+    out = tmp_path / "e.json"
+    run(net, "--target", "xylo-a2,loihi1", "--samples", 1, "--json", out)
+    found = json.loads(out.read_text())
+    assert [one["target"] for one in found["estimates"]] == ["loihi1"]
+    assert "fits into no core" in found["misfits"]["xylo-a2"]
+    run(net, "--target", "xylo-a2", "--samples", 1, status=2)
+
+
+def test_the_hint_for_a_missing_price_is_one_that_works(net, data_dir):
+    arguments = (net, "--target", "loihi1", "--samples", 1)
+    result = run(*arguments, "--set", "static_power=none")
+    assert "such as static_power=LOW:NOMINAL:HIGH" in " ".join(result.output.split())
+    assert "refused; state" not in run(*arguments, "--set", "static_power=0.1:0.2:0.3").output
+
+
+def test_without_a_figure_for_a_host_its_energy_is_not_known(net, data_dir, tmp_path):
+    run(net, "--target", "loihi1", "--samples", 1, "--set", "host_power=none", "--json", tmp_path / "e.json")
+    (found,) = json.loads((tmp_path / "e.json").read_text())["estimates"]
+    assert found["operations"]["maximum speed"]["host_energy"] is None

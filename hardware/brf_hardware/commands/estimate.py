@@ -20,7 +20,8 @@ Examples:
   brf-deploy estimate net.nir --target loihi1 --set energy.barriers=0 --json cost.json --csv cost.csv
 
 \b
-Exit status: 0; 1 with --fail-over-budget where a budget is exceeded; 2 on bad input.
+Exit status: 0; 1 with --fail-over-budget where a budget is exceeded or cannot be told; 2 on bad input, and where the
+network fits on none of the targets.
 """
 
 
@@ -30,7 +31,7 @@ Exit status: 0; 1 with --fail-over-budget where a budget is exceeded; 2 on bad i
 @target_option
 @samples_option
 @rate_option
-@click.option("--fail-over-budget", is_flag=True, help="Exit with 1 where a layer fires more than there is time for.")
+@click.option("--fail-over-budget", is_flag=True, help="Exit with 1 unless every target has time for what fires.")
 @allocation_option
 @set_option
 @backend_option
@@ -60,6 +61,7 @@ def estimate_command(
     price makes the total refuse.
     """
     from brf_deploy.backend import load_backend
+    from brf_deploy.errors import Unsupported
     from brf_deploy.evaluation import load_test
     from brf_deploy.network_file import load_network
     from brf_deploy.whole_file import write_whole
@@ -71,19 +73,39 @@ def estimate_command(
     network, chosen = load_network(net), load_targets(targets, settings)
     which, test = load_test(network, task, samples, data)
     period = step_period(rate, which, test)
-    costings = [Costing.of(network, target, place(network, target, allocation), period) for target in chosen]
-    estimates = estimate_samples(costings, test, load_backend(backend))
     show = console(json_file)
+    costings: list[Costing] = []
+    misfits: dict[str, str] = {}
+    for target in chosen:
+        try:
+            costings.append(Costing.of(network, target, place(network, target, allocation), period))
+        except Unsupported as error:
+            if len(misfits) == len(chosen) - 1:
+                raise
+            misfits[target.name] = str(error)
+    estimates = estimate_samples(costings, test, load_backend(backend))
     for found in estimates:
         _print(show, found)
+    for misfit in misfits.values():
+        show.print(misfit, style="yellow")
     if json_file is not None:
-        write_json(
-            json_file, {"network": net, "task": which.name, "estimates": [as_dict(found) for found in estimates]}
-        )
+        priced = [as_dict(found) for found in estimates]
+        write_json(json_file, {"network": net, "task": which.name, "estimates": priced, "misfits": misfits})
     if csv_file is not None:
         write_whole(csv_file, as_csv(estimates).encode())
-    over = fail_over_budget and any(found.over_budget for found in estimates)
-    click.get_current_context().exit(1 if over else 0)
+    if fail_over_budget:
+        failures = [failure for found in estimates for failure in _failures(found)]
+        for failure in failures:
+            show.print(failure, style="red")
+        click.get_current_context().exit(1 if failures or misfits else 0)
+
+
+def _failures(found: "Estimate") -> list[str]:
+    """Why a target's budget does not hold, or is not known."""
+    name = found.target.name
+    if found.over_budget is None:
+        return [f"target '{name}': no time known for {', '.join(found.untimed)}, so whether it keeps up cannot be told"]
+    return [f"target '{name}': {failure}" for failure in found.budget_failures]
 
 
 def _print(show: Console, estimate: "Estimate") -> None:
@@ -101,8 +123,13 @@ def _print(show: Console, estimate: "Estimate") -> None:
         if terms:
             show.print(
                 f"{', '.join(terms)}: no {what} known for target '{estimate.target.name}', so totals that need it are "
-                f"refused; state your own with --set, such as {what}.{terms[0]}=LOW:NOMINAL:HIGH",
+                f"refused; state your own with --set, such as {_key(what, terms[0])}=LOW:NOMINAL:HIGH",
                 style="yellow",
             )
     for assumption in estimate.target.assumptions:
         show.print(f"  assumed: {assumption}", style="dim")
+
+
+def _key(what: str, term: str) -> str:
+    """As --set names it."""
+    return term if term == "static_power" else f"{what}.{term}"

@@ -8,10 +8,10 @@ from typing import Any
 from brf_hardware.cost.budget import LayerBudget
 from brf_hardware.cost.estimate import Estimate
 from brf_hardware.cost.operation import Operation
+from brf_hardware.cost.price_grades import grade_of
 from brf_hardware.cost.range import Range
-from brf_hardware.targets.figure import Figure
 
-COLUMNS = ("target", "population", "quantity", "count", "low", "nominal", "high", "unit", "share", "source", "grade")
+COLUMNS = ("target", "part", "quantity", "count", "low", "nominal", "high", "unit", "share", "source", "grade")
 QUANTITIES = {
     "execution_time": "s",
     "dynamic_energy": "J",
@@ -25,7 +25,10 @@ QUANTITIES = {
 
 
 def as_dict(estimate: Estimate) -> dict[str, Any]:
-    """Everything an estimate says, in seconds, joules and watts; None where a price or time is missing."""
+    """Everything an estimate says, in seconds, joules and watts; None where a price or time is missing.
+
+    ``scope`` says what counts and energies are of: the ledger and its terms add over all samples, operations are means.
+    """
     work, timing = estimate.work, estimate.work.timing
     return {
         "target": estimate.target.name,
@@ -36,6 +39,7 @@ def as_dict(estimate: Estimate) -> dict[str, Any]:
         "samples": work.samples,
         "steps_per_sample": work.steps,
         "period": estimate.costing.period,
+        "scope": {"ledger": "all samples", "energy_terms": "all samples", "operations": "mean of a sample"},
         "ledger": {
             "total": vars(estimate.ledger),
             **{name: vars(ledger) for name, ledger in zip(estimate.costing.populations, work.ledgers, strict=True)},
@@ -58,6 +62,7 @@ def as_dict(estimate: Estimate) -> dict[str, Any]:
         },
         "budgets": [_budget(budget) for budget in estimate.budgets],
         "over_budget": estimate.over_budget,
+        "budget_failures": estimate.budget_failures,
         "baselines": [
             {"label": base.label, "operations": base.operations, "energy": _range(base.energy), "source": base.source}
             for base in estimate.baselines
@@ -69,7 +74,8 @@ def as_dict(estimate: Estimate) -> dict[str, Any]:
 
 
 def as_csv(estimates: Iterable[Estimate]) -> str:
-    """Rows of `COLUMNS`: every term of every population, then the totals; energies and times of one sample."""
+    """Rows of `COLUMNS`, of one sample: every term of every population (the part), then the totals of each speed, the
+    spike budgets of each layer in spikes a step, and the dense networks."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -82,7 +88,6 @@ def _rows(estimate: Estimate) -> Iterator[tuple[Any, ...]]:
     samples = estimate.work.samples
     for term in estimate.terms:
         energy = None if term.energy is None else term.energy * (1 / samples)
-        figure = estimate.target.energy.get(term.term)
         share = estimate.share(term.energy)
         yield (
             term.population,
@@ -91,11 +96,13 @@ def _rows(estimate: Estimate) -> Iterator[tuple[Any, ...]]:
             *_bounds(energy),
             "J",
             _or_empty(share),
-            *_origin(figure),
+            *_origin(estimate, term.term),
         )
     for operation in estimate.operations:
         for name, unit in QUANTITIES.items():
             yield operation.speed, name, "", *_bounds(getattr(operation, name)), unit, "", "", ""
+    for budget in estimate.budgets:
+        yield budget.layer, "spike_budget", budget.spent, "", budget.budget, "", "spikes a step", "", "", ""
     for base in estimate.baselines:
         yield base.label, "dynamic_energy", base.operations, *base.energy.bounds, "J", "", base.source, ""
 
@@ -116,8 +123,9 @@ def _bounds(value: Range | None) -> tuple[float | str, ...]:
     return ("", "", "") if value is None else value.bounds
 
 
-def _origin(figure: Figure | None) -> tuple[str, str]:
-    return ("", "unpriced") if figure is None else (figure.source, figure.grade.value)
+def _origin(estimate: Estimate, term: str) -> tuple[str, str]:
+    figure = estimate.target.energy.get(term)
+    return ("", "unpriced") if figure is None else (figure.source, grade_of(estimate, term).value)
 
 
 def _or_empty(value: float | None) -> float | str:

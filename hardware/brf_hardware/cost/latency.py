@@ -65,11 +65,16 @@ def step_times(activity: CoreActivity, fabric: Fabric, prices: Prices) -> StepTi
     worked = resources(activity, fabric, prices, NOMINAL)
     return StepTimes(
         low=np.maximum(barrier.low, resources(activity, fabric, prices, LOW).max(axis=-1)),
-        nominal=barrier.nominal + worked.max(axis=-1),
+        nominal=_nominal(worked, prices),
         high=barrier.high + _one_by_one(activity, fabric, prices),
         longest=worked.argmax(axis=-1),
         busy=worked.sum(axis=(0, 1)),
     )
+
+
+def nominal_step_times(activity: CoreActivity, fabric: Fabric, prices: Prices) -> Floats:
+    """ns of every step and sample (time, batch) at nominal figures: ``step_times(...).nominal``."""
+    return _nominal(resources(activity, fabric, prices, NOMINAL), prices)
 
 
 def resource_names(fabric: Fabric, prices: Prices) -> tuple[tuple[str, int], ...]:
@@ -85,6 +90,10 @@ def resources(activity: CoreActivity, fabric: Fabric, prices: Prices, bound: int
     return np.concatenate(
         [*([_added(stages)] if prices.sequential else stages), _links(activity, fabric, prices, bound)], axis=-1
     )
+
+
+def _nominal(worked: Floats, prices: Prices) -> Floats:
+    return np.asarray(prices.time["barriers"].nominal + worked.max(axis=-1))
 
 
 def _one_by_one(activity: CoreActivity, fabric: Fabric, prices: Prices) -> Floats:

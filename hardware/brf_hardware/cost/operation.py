@@ -14,8 +14,7 @@ class Operation:
     """One sample in seconds, joules and watts; None where something it needs has no price or time.
 
     dynamic_energy: of what the sample did. static_power: of all chips in use; static_energy: the same over
-    `execution_time`. host_energy: of what stands beside the chips, 0 where the target has no figure for it. Names as in
-    Lava's profiler.
+    `execution_time`. host_energy: of what stands beside the chips. Names as in Lava's profiler.
     """
 
     speed: str
@@ -56,7 +55,7 @@ class Operation:
 def operations(target: Target, chips: int, dynamic: Range | None, timing: Timing | None) -> tuple[Operation, ...]:
     """At maximum speed and in real time; `dynamic`: joules a sample."""
     static = None if target.static_power is None else Range.of(target.static_power) * chips
-    host = Range.exact(0.0) if target.host_power is None else Range.of(target.host_power) * chips
+    host = None if target.host_power is None else Range.of(target.host_power) * chips
     if timing is None:
         return tuple(Operation(speed, None, dynamic, static, None, None) for speed in (MAXIMUM_SPEED, REAL_TIME))
     times = {MAXIMUM_SPEED: timing.busy_time, REAL_TIME: timing.real_time}
@@ -67,7 +66,7 @@ def operations(target: Target, chips: int, dynamic: Range | None, timing: Timing
             dynamic_energy=dynamic,
             static_power=static,
             static_energy=None if static is None else static * a_sample,
-            host_energy=host * a_sample,
+            host_energy=None if host is None else host * a_sample,
         )
         for speed, time in times.items()
     )

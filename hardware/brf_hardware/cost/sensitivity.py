@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from brf_hardware.cost.energy import dynamic_energy, energy_terms
 from brf_hardware.cost.estimate import Estimate
-from brf_hardware.cost.operation import Operation
+from brf_hardware.cost.operation import MAXIMUM_SPEED, Operation
 from brf_hardware.cost.prices import DRIVEN, IDLE, Prices
 from brf_hardware.cost.range import Range
 from brf_hardware.targets.figure import Figure
@@ -18,7 +18,8 @@ FACTOR, STATIC, TIME = "neuron_factor", "static_power", "execution_time"
 class Influence:
     """A figure by its key, the values that it takes in `unit`, and the joules of a sample that they lead to.
 
-    ``execution_time`` stands for the times of all terms together, which decide through the longest of them.
+    ``neuron_factor`` moves both energies and times. ``execution_time`` stands for the times of all terms together, the
+    factor's part included, which decide through the longest of them.
     """
 
     figure: str
@@ -49,7 +50,8 @@ def _of_prices(estimate: Estimate, operation: Operation) -> Iterator[Influence]:
     for name, figure in figures.items():
         dynamic = _dynamic(estimate, _with_only(target, name))
         if dynamic is not None and static is not None:
-            yield Influence(name, Range.of(figure), figure.unit, dynamic + Range.exact(static.nominal))
+            over_time = _static_by_factor(estimate, operation) if name == FACTOR else Range.exact(static.nominal)
+            yield Influence(name, Range.of(figure), figure.unit, dynamic + over_time)
 
 
 def _of_static(operation: Operation) -> Iterator[Influence]:
@@ -58,6 +60,15 @@ def _of_static(operation: Operation) -> Iterator[Influence]:
         rest = Range.exact(dynamic.nominal)
         yield Influence(STATIC, power, "W", power * time.nominal + rest)
         yield Influence(TIME, time, "s", time * power.nominal + rest)
+
+
+def _static_by_factor(estimate: Estimate, operation: Operation) -> Range:
+    """Static joules of a sample by the neuron factor, which prolongs steps too."""
+    timing, power = estimate.work.timing, operation.static_power
+    if timing is None or power is None:
+        return Range.exact(0.0)
+    time = timing.factor_busy_time if operation.speed == MAXIMUM_SPEED else timing.factor_real_time
+    return time * (power.nominal / timing.samples)
 
 
 def _dynamic(estimate: Estimate, target: Target) -> Range | None:

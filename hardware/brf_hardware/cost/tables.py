@@ -9,6 +9,7 @@ from rich.table import Table
 
 from brf_hardware.cost.estimate import Estimate
 from brf_hardware.cost.ledger import Ledger
+from brf_hardware.cost.price_grades import grade_of
 from brf_hardware.cost.range import Range
 from brf_hardware.report.numbers import count, listed
 
@@ -85,7 +86,7 @@ def energy_table(estimate: Estimate) -> Table:
         if figure is None:
             origin = "[red]unpriced[/]"
         else:
-            origin = f"{figure.source}, {figure.grade.value}" if figure.high else figure.note
+            origin = f"{figure.source}, {grade_of(estimate, name).value}" if figure.high else figure.note
         a_sample = None if energy is None else energy * (1 / estimate.work.samples)
         table.add_row(_words(name), *_cells(a_sample, "J"), "" if share is None else f"{share:.1%}", origin)
     return table
@@ -102,7 +103,8 @@ def total_table(estimate: Estimate) -> Table:
             table.add_row(f"  {name}", *_cells(part, "J"), share)
         table.add_row("  total", *_cells(total, "J"))
         table.add_row("  total a step", *_cells(None if total is None else total * (1 / estimate.work.steps), "J"))
-        table.add_row("  host, beside the total", *_cells(operation.host_energy, "J"))
+        if estimate.target.host_power is not None:
+            table.add_row("  host, beside the total", *_cells(operation.host_energy, "J"))
         table.add_row("  power", *_cells(operation.total_power, "W"))
     return table
 

@@ -17,7 +17,8 @@ class Timing:
 
     samples, steps: how many, steps over all samples. busy_time: steps at maximum speed. real_time: steps that begin
     every `period` and take longer where they must. worst_step: the longest step, and worst_sample: the longest sample.
-    late_steps, late_samples: that take more than `period`, or more than `period` a step, at nominal figures.
+    factor_busy_time, factor_real_time: the same at nominal figures but for the neuron factor, which is low, nominal and
+    high. late_steps, late_samples: that take more than `period`, or more than `period` a step, at nominal figures.
     decided: steps in which each resource of `resource_names` was the longest, and busy: for how long it worked, both
     nominal (resources,).
     """
@@ -27,6 +28,8 @@ class Timing:
     steps: int
     busy_time: Range
     real_time: Range
+    factor_busy_time: Range
+    factor_real_time: Range
     worst_step: Range
     worst_sample: Range
     late_steps: int
@@ -35,10 +38,14 @@ class Timing:
     busy: Floats
 
     @classmethod
-    def of(cls, times: StepTimes, period: float) -> "Timing":
-        """What a chunk of samples adds up to; `period` in seconds."""
+    def of(cls, times: StepTimes, by_factor: tuple[Floats, Floats], period: float) -> "Timing":
+        """What a chunk of samples adds up to; `period` in seconds.
+
+        by_factor: ns of every step (time, batch) with the neuron factor low and high, all else nominal.
+        """
         steps, samples = times.nominal.shape
         seconds = [bound * NANO for bound in (times.low, times.nominal, times.high)]
+        factor = [by_factor[0] * NANO, seconds[1], by_factor[1] * NANO]
         at_speed = [bound.sum(axis=0) for bound in seconds]
         return cls(
             period=period,
@@ -46,6 +53,8 @@ class Timing:
             steps=steps * samples,
             busy_time=Range(*(float(bound.sum()) for bound in at_speed)),
             real_time=Range(*(float(np.maximum(bound, period).sum()) for bound in seconds)),
+            factor_busy_time=Range(*(float(bound.sum()) for bound in factor)),
+            factor_real_time=Range(*(float(np.maximum(bound, period).sum()) for bound in factor)),
             worst_step=Range(*(float(bound.max()) for bound in seconds)),
             worst_sample=Range(*(float(bound.max()) for bound in at_speed)),
             late_steps=int((seconds[1] > period).sum()),
@@ -61,6 +70,8 @@ class Timing:
             steps=self.steps + other.steps,
             busy_time=self.busy_time + other.busy_time,
             real_time=self.real_time + other.real_time,
+            factor_busy_time=self.factor_busy_time + other.factor_busy_time,
+            factor_real_time=self.factor_real_time + other.factor_real_time,
             worst_step=self.worst_step.larger(other.worst_step),
             worst_sample=self.worst_sample.larger(other.worst_sample),
             late_steps=self.late_steps + other.late_steps,

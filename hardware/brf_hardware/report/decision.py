@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from brf_hardware.cost.estimate import Estimate
 from brf_hardware.cost.operation import Operation
+from brf_hardware.cost.price_grades import graded
 from brf_hardware.cost.tables import quantity
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.cost_cells import NONE, lacking_time, lacking_total, ranged, refused, side_by_side
 from brf_hardware.report.layout import Badge, Cell, Table
 from brf_hardware.report.numbers import count, percent, plural
-from brf_hardware.report.price_grades import graded
 from brf_hardware.report.target_cost import TargetCost
 
 LEAST_SHARE = 0.005  # of energy: less would read 0 %
@@ -90,6 +90,10 @@ def _keeps_up(estimate: Estimate) -> Cell:
         return refused(lacking_time(estimate))
     if timing.late_samples:
         return Badge(f"no, {count(timing.late_samples)} of {plural(timing.samples, 'sample')} late", "bad")
+    if timing.late_steps:
+        return Badge(f"on average only, {count(timing.late_steps)} of {plural(timing.steps, 'step')} late", "bad")
+    if timing.worst_step.high > timing.period:
+        return Badge("at nominal figures, not at high ones", "quiet")
     return Badge("yes", "good")
 
 

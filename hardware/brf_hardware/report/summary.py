@@ -84,7 +84,7 @@ def _tiles(content: ReportContent) -> tuple[Tile, ...]:
         Tile(
             "synaptic operations",
             count(content.synaptic_operations / content.evaluation.samples),
-            "per sample",
+            "per sample, those of graded inputs included" if content.network.encoding.maximum > 1 else "per sample",
         ),
         Tile(
             "worst pole radius",

@@ -3,10 +3,10 @@
 from typing import Any
 
 from brf_hardware.cost.as_data import as_dict
+from brf_hardware.cost.price_grades import graded
 from brf_hardware.cost.range import Range
 from brf_hardware.cost.sensitivity import Influence, influences
 from brf_hardware.mapping.mapping import Mapping
-from brf_hardware.report.price_grades import graded
 from brf_hardware.report.sections.sources import used_figures
 from brf_hardware.report.target_cost import TargetCost
 from brf_hardware.targets.figure import Figure

@@ -10,13 +10,13 @@ from matplotlib.ticker import EngFormatter, LogLocator
 
 from brf_hardware.cost.baseline import Baseline
 from brf_hardware.cost.estimate import Estimate
+from brf_hardware.cost.price_grades import graded
 from brf_hardware.cost.range import Range
 from brf_hardware.cost.tables import quantity
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.cost_cells import lacking_dynamic, lacking_static, lacking_total, span
 from brf_hardware.report.decision import pace
 from brf_hardware.report.figures.theme import ALARM, FLOAT, INK, INTEGER, MUTED, NAIVE, grid, literal, themed_svg
-from brf_hardware.report.price_grades import graded
 from brf_hardware.targets.figure import Grade
 from brf_hardware.targets.target import Target
 

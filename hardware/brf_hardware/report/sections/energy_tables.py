@@ -34,17 +34,17 @@ PARTS = {"dynamic": "dynamic_energy", "static": "static_energy", "total": "total
 
 def totals(content: ReportContent) -> Table:
     """Dynamic, static and total at both speeds."""
-    speeds = enumerate(("maximum speed", pace(content)))
+    speeds = tuple(enumerate(("maximum speed", pace(content))))
     return side_by_side(
         f"Energy of a sample, nominal (low to high), mean of {plural(content.evaluation.samples, 'sample')}. The host "
         "stands beside the total, where a target has a figure for it.",
         content.targets,
         [
             *((f"{part}, {speed}", _at(index, name)) for index, speed in speeds for part, name in PARTS.items()),
-            ("total a step, maximum speed", _at(0, "total_energy", per=content.steps)),
+            *((f"total a step, {speed}", _at(index, "total_energy", per=content.steps)) for index, speed in speeds),
             ("power, maximum speed", _at(0, "total_power", "W")),
             ("power, real time", _at(1, "total_power", "W")),
-            ("host, maximum speed", _at(0, "host_energy")),
+            *((f"host, {speed}", _host(index)) for index, speed in speeds),
         ],
     )
 
@@ -122,6 +122,12 @@ def _at(speed: int, name: str, unit: str = "J", per: int = 1) -> Callable[[Estim
         return ranged(None if value is None else value * (1 / per), unit, lacking)
 
     return cell
+
+
+def _host(speed: int) -> Callable[[Estimate], Cell]:
+    """A dash where the target has no figure for a host."""
+    cell = _at(speed, "host_energy")
+    return lambda estimate: NONE if estimate.target.host_power is None else cell(estimate)
 
 
 def _term_cells(estimate: Estimate | None, name: str) -> tuple[Cell, Cell]:
