@@ -18,8 +18,10 @@ from brf_hardware.cost.activity import activities
 from brf_hardware.cost.count import count, event_bytes
 from brf_hardware.cost.fabric import fabric_of, one_core
 from brf_hardware.cost.ledger import Ledger
-from brf_hardware.mapping import Topology, routes
+from brf_hardware.mapping import Topology
 from brf_hardware.mapping.mapping import Core, CoreLoad, Mapping
+from brf_hardware.mapping.reach import reach
+from brf_hardware.mapping.route import Mesh
 
 
 def synapses(rows):
@@ -215,23 +217,23 @@ def test_hops_follow_the_mesh():
 
 @settings(max_examples=40)
 @given(network=integer_networks(max_neurons=12), cores=st.integers(1, 20))
-def test_links_agree_with_the_routes_of_the_mapper(network, cores):
+def test_links_and_messages_agree_with_those_of_the_mapper(network, cores):
     mapping = split(network, cores)
-    found, fabric = routes(Topology.of(network), mapping), fabric_of(mapping)
-    hops = {"hops_east_west": found.hops_east_west, "hops_north_south": found.hops_north_south}
+    fabric, mesh, each = fabric_of(mapping), Mesh.of(mapping.cores, mapping.mesh[0]), np.arange(cores)
+    hops = {"hops_east_west": mesh.hops_east_west, "hops_north_south": mesh.hops_north_south}
     pairs = fabric.router[:, np.newaxis] * fabric.routers + fabric.router
-    for term, counts in (hops | {"chip_crossings": found.crossings}).items():
+    for term, counts in (hops | {"chip_crossings": mesh.crossings}).items():
         on = np.array(fabric.links) == term
-        assert np.array_equal((fabric.paths @ on.astype(int))[pairs], counts)
-    # Each neuron fires once, one a sample: a message to every core with a target, the mapper's destinations.
+        assert np.array_equal((fabric.paths @ on.astype(int))[pairs], counts(each[:, np.newaxis], each))
+    # Each neuron fires once, one a sample: a message to every core on which the mapper finds a target.
     neurons = network.layers[0].count
     fired = np.zeros((2, neurons, neurons), bool)
     fired[0] = np.eye(neurons)
     silent = (np.zeros((2, neurons, layer.count), bool) for layer in network.layers[1:])
     trace = Trace(tuple(map(LayerTrace, (fired, *silent))), np.zeros((2, neurons, network.outputs), np.int32))
     sent = activities(network, np.zeros((2, neurons, network.inputs), int), trace, fabric)[0].messages_in
-    synapses = found.synapses[network.inputs : network.inputs + neurons].toarray()
-    assert np.array_equal(sent[0], synapses > 0)
+    met = reach(Topology.of(network), np.concatenate(mapping.placement), each).toarray().T
+    assert np.array_equal(sent[0], met[network.inputs : network.inputs + neurons] > 0)
 
 
 @pytest.mark.parametrize(("steps", "samples"), [(0, 2), (3, 0)], ids=["no step", "no sample"])

@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 from topologies import clustered, random_topology, shuffled, target, targets, topologies, topology
 
 from brf_deploy.errors import Unsupported
-from brf_hardware.mapping import Topology, map_network, mapper, routes
+from brf_hardware.mapping import Topology, map_network, mapper
+from brf_hardware.mapping.route import Mesh, passage
 from brf_hardware.mapping.utilisation import utilisation
 from brf_hardware.targets import load_target
 from brf_hardware.targets.target import Allocation
@@ -93,26 +94,22 @@ def test_every_neuron_has_a_core_and_no_core_exceeds_a_limit(network, chosen):
 
 @settings(max_examples=40)
 @given(network=topologies(), chosen=targets())
-def test_routes_and_links_by_their_definition(network, chosen):
+def test_what_messages_pass_by_its_definition(network, chosen):
     mapping = mapped(network, chosen)
     if isinstance(mapping, str):
         return
-    found = routes(network, mapping)
     core_of, matrix = np.concatenate(mapping.placement), dense(network)
-    synapses = np.stack([matrix[core_of == core].sum(axis=0) for core in range(len(mapping.cores))], axis=1)
-    assert np.array_equal(found.synapses.toarray(), synapses)
-    assert np.array_equal(found.destinations, (synapses > 0).sum(axis=1))
-    links = 0.0
-    for neuron, core in np.argwhere(synapses[network.inputs :] > 0):
+    reached = np.stack([matrix[core_of == core].any(axis=0) for core in range(len(mapping.cores))], axis=1)
+    expected = np.zeros(5)
+    for neuron, core in np.argwhere(reached[network.inputs :]):
         here, there = mapping.cores[core_of[neuron]], mapping.cores[core]
         width = mapping.mesh[0]
         across = abs(here.chip * width + here.column - there.chip * width - there.column)
         crossings, along = abs(here.chip - there.chip), abs(here.row - there.row)
-        pair = core_of[neuron], core
-        assert found.hops_east_west[pair] == across - crossings
-        assert (found.hops_north_south[pair], found.crossings[pair]) == (along, crossings)
-        links += network.rates[neuron] * (across + along)
-    assert mapping.links == pytest.approx(links, rel=1e-12)  # sums of rates in another order
+        expected += network.rates[neuron] * np.array([1, across + along == 0, across - crossings, along, crossings])
+    found = passage(network, mapping)
+    assert list(vars(found).values()) == pytest.approx(expected, rel=1e-12)  # sums of rates in another order
+    assert mapping.links == pytest.approx(sum(expected[2:]), rel=1e-12)
 
 
 @settings(max_examples=25)
@@ -192,9 +189,9 @@ def test_several_chips_stand_in_a_row_and_crossings_are_counted():
     mapping = map_network(network, chosen)
     assert mapping.chips == 4
     assert mapping.links < mapping.links_in_order
-    found = routes(network, mapping)
-    chip = np.array([core.chip for core in mapping.cores])
-    assert np.array_equal(found.crossings, np.abs(np.subtract.outer(chip, chip)))
+    chip, each = np.array([core.chip for core in mapping.cores]), np.arange(len(mapping.cores))
+    crossings = Mesh.of(mapping.cores, mapping.mesh[0]).crossings(each[:, np.newaxis], each)
+    assert np.array_equal(crossings, np.abs(np.subtract.outer(chip, chip)))
 
 
 def test_without_the_partitioner_neuron_order_is_kept_and_said(monkeypatch):

@@ -9,8 +9,9 @@ from networks import messages_for, random_network
 from topologies import random_topology, target
 
 from brf_deploy.cli import main
-from brf_deploy.network_file import save_network
+from brf_deploy.network_file import load_network, save_network
 from brf_deploy.reference import REFERENCE
+from brf_deploy.trace import LayerTrace, Trace
 from brf_hardware.mapping import map_network
 from brf_hardware.mapping.picture import write_picture
 
@@ -61,9 +62,48 @@ def test_trace_weighs_messages_by_spikes(net, tmp_path):
     spikes.save(trace)
     result = run(net, "--target", "cortex-m4", "--trace", trace, "--json", file)
     assert result.exit_code == 0, result.output
-    sent = json.loads(file.read_text())["mappings"][0]["passage"]["messages"]
+    found = json.loads(file.read_text())
+    assert found["rates"] == "neurons fire as in a sample of the trace"
+    sent = found["mappings"][0]["passage"]["messages"]
     # Every neuron of a dense network sends to the one core there is.
     assert sent == pytest.approx(sum(layer.spikes.sum() for layer in spikes.layers) / 5)  # float sums
+
+
+def blank(network, steps, samples):
+    """A trace in which nothing fires."""
+    layers = tuple(LayerTrace(np.zeros((steps, samples, layer.count), bool)) for layer in network.layers)
+    return Trace(layers, np.zeros((steps, samples, network.outputs), np.int32))
+
+
+@pytest.mark.parametrize(
+    ("steps", "samples", "found"), [(3, 0, "3 steps of 0 samples found"), (0, 1, "0 steps of 1 sample found")]
+)
+def test_an_empty_trace_is_refused(net, tmp_path, steps, samples, found):
+    blank(load_network(net), steps, samples).save(tmp_path / "empty.npz")
+    result = run(net, "--target", "loihi2", "--trace", tmp_path / "empty.npz")
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert f"trace: {found}, at least one of each is needed; simulate the network on some samples" in said
+
+
+def test_a_silent_trace_weighs_all_alike_and_is_said(net, tmp_path):
+    blank(load_network(net), 3, 2).save(tmp_path / "silent.npz")
+    limit, alike, silent = "limits.neurons_per_core=12", tmp_path / "alike.json", tmp_path / "silent.json"
+    plain = run(net, "--target", "loihi2", "--set", limit, "--json", alike)
+    result = run(net, "--target", "loihi2", "--set", limit, "--trace", tmp_path / "silent.npz", "--json", silent)
+    assert (plain.exit_code, result.exit_code) == (0, 0)
+    assert "messages and links when each neuron fires once, since none fires in the trace" in result.output
+    found, expected = json.loads(silent.read_text()), json.loads(alike.read_text())
+    assert found["rates"] == "each neuron fires once, since none fires in the trace"
+    assert expected["rates"] == "each neuron fires once"
+    assert found["mappings"] == expected["mappings"]
+    assert found["mappings"][0]["links"] > 0
+
+
+def test_one_more_core_than_is_shown_is_one(tmp_path):
+    save_network(random_network(inputs=1, neurons=(30,), outputs=3), tmp_path / "net.nir")
+    result = run(tmp_path / "net.nir", "--target", "loihi2", "--set", "limits.neurons_per_core=1")
+    assert "1 more core: see --json" in result.output
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

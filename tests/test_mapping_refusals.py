@@ -7,8 +7,10 @@ import pytest
 from topologies import clustered, target, topology
 
 from brf_deploy.errors import BackendFailure, InvalidInput, Unsupported
-from brf_hardware.mapping import map_network, routes
+from brf_hardware.mapping import map_network
 from brf_hardware.targets import load_target
+
+ROOMIER = "take a target with more"
 
 
 def test_partitioner_that_gives_up_is_named(monkeypatch):
@@ -23,14 +25,17 @@ def test_partitioner_that_gives_up_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"neurons_per_core": 0}, "1 neurons on a core found, the limit is 0"),
-        ({"state_bytes_per_neuron": 7}, "8 bytes of states and coefficients found, the limit is 7; quantise"),
-        ({"fan_in": 3}, "4 incoming synapses found, the limit is 3; prune incoming"),
-        ({"fan_out": 2}, "3 outgoing synapses found, the limit is 2; prune outgoing"),
+        ({"neurons_per_core": 0}, f"1 neuron on a core found, the limit is 0; {ROOMIER}"),
+        (
+            {"state_bytes_per_neuron": 7},
+            f"8 bytes of states and coefficients found, the limit is 7; quantise to narrower words, or {ROOMIER}",
+        ),
+        ({"fan_in": 3}, f"4 incoming synapses found, the limit is 3; prune incoming weights, or {ROOMIER}"),
+        ({"fan_out": 2}, f"3 outgoing synapses found, the limit is 2; prune outgoing weights, or {ROOMIER}"),
         ({"synapse_memory_bytes": 7}, "8 bytes of incoming synapses found, the limit is 7"),
         ({"axons_in_per_core": 3}, "4 axons in found, the limit is 3"),
-        ({"axons_out_per_core": 0}, "1 axons out found, the limit is 0"),
-        ({"core_memory_bytes": 30}, "bytes of a core, with program and axons found, the limit is 30"),
+        ({"axons_out_per_core": 0}, f"1 axon out found, the limit is 0; {ROOMIER}"),
+        ({"core_memory_bytes": 30}, "bytes of a core, with program and axons, found, the limit is 30"),
     ],
 )
 def test_neuron_that_fits_nowhere_is_named_with_its_limit(limits, message):
@@ -40,12 +45,24 @@ def test_neuron_that_fits_nowhere_is_named_with_its_limit(limits, message):
     with pytest.raises(Unsupported, match=r"'hidden', neuron \d fits into no core of 'toy': ") as error:
         map_network(topology(matrix, inputs=1), target(**limits))
     assert message in str(error.value)
+    assert str(error.value).count("take a") == 1
+    assert str(error.value).endswith(ROOMIER)
+
+
+def test_one_synapse_is_one():
+    with pytest.raises(Unsupported, match="1 incoming synapse found, the limit is 0; prune incoming weights, or take"):
+        map_network(topology(np.eye(2)), target(fan_in=0))
 
 
 def test_too_few_cores_are_refused_with_both_numbers():
     few = target(neurons_per_core=1, chips=1, mesh=(2, 2), cores_per_chip=4)
-    with pytest.raises(Unsupported, match=r"at least 5 cores are needed, 4 are there .*--set limits.chips=2"):
+    with pytest.raises(
+        Unsupported, match=r"at least 5 cores are needed, 4 are there \(1 chip of 4 cores\); .*--set limits.chips=2"
+    ):
         map_network(topology(np.eye(5)), few)
+    one = target(neurons_per_core=1, chips=1, mesh=(1, 1), cores_per_chip=1)
+    with pytest.raises(Unsupported, match=r"at least 2 cores are needed, 1 is there \(1 chip of 1 core\); prune"):
+        map_network(topology(np.eye(2)), one)
     tight = target(axons_in_per_core=1, chips=1, mesh=(2, 2), cores_per_chip=4)
     with pytest.raises(Unsupported, match="target 'toy': 5 cores are needed, 4 are there"):
         map_network(topology(np.eye(5)), tight)
@@ -78,5 +95,3 @@ def test_ill_topologies_are_refused():
     for rates in (np.ones(2), np.array([1, np.nan, 1]), np.array([1, -1, 1])):
         with pytest.raises(InvalidInput, match="3 finite numbers, 0 or more"):
             replace(good, rates=rates)
-    with pytest.raises(InvalidInput, match=r"populations of \[3\] neurons found, the network has \[2\]"):
-        routes(topology(np.eye(2)), map_network(good, target()))

@@ -1,1 +1,1 @@
-"""The commands of the hardware wing, one file each: `simulate`, `verify`, `report`."""
+"""The commands of the hardware wing, one file each: `simulate`, `verify`, `report`, `check`, `map`, `estimate`."""

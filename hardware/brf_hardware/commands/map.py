@@ -16,6 +16,7 @@ from brf_hardware.commands.target_options import allocation_option, set_option, 
 
 if TYPE_CHECKING:
     from brf_hardware.mapping import Mapping, Topology
+    from brf_hardware.mapping.topology import Firing
     from brf_hardware.targets.target import Limits, Target
 
 SHOWN_CORES = 32
@@ -70,17 +71,19 @@ def map_command(
     from brf_deploy.network_file import load_network
     from brf_deploy.trace import Trace
     from brf_hardware.mapping import Topology, map_network
+    from brf_hardware.mapping.topology import Firing
     from brf_hardware.targets.load import load_targets
 
     chosen = load_targets(targets, settings)
     if plot is not None:
         _check_plot(plot, chosen)
-    topology = Topology.of(load_network(net), None if trace_file is None else Trace.load(trace_file))
+    trace = None if trace_file is None else Trace.load(trace_file)
+    topology, firing = Topology.of(load_network(net), trace), Firing.of(trace)
     show, written = console(json_file), []
     for target in chosen:
         found = {name: _mapped(topology, target, name, seed, name == allocation) for name in target.allocations}
         mapping = found.get(allocation) or map_network(topology, target, allocation, seed)
-        show.print(_summary(topology, target, found, trace_file is not None))
+        show.print(_summary(topology, target, found, firing))
         if target.limits is not None:
             _print_cores(show, mapping, target.limits)
         written += [as_dict(topology, mapping) for mapping in found.values() if mapping is not None]
@@ -89,7 +92,7 @@ def map_command(
 
             write_picture(plot, mapping, target.limits)
     if json_file is not None:
-        write_json(json_file, {"network": net, "seed": seed, "trace": trace_file, "mappings": written})
+        write_json(json_file, {"network": net, "seed": seed, "trace": trace_file, "rates": firing, "mappings": written})
 
 
 def _check_plot(plot: Path, chosen: tuple["Target", ...]) -> None:
@@ -112,10 +115,9 @@ def _mapped(topology: "Topology", target: "Target", allocation: str, seed: int, 
         return None
 
 
-def _summary(topology: "Topology", target: "Target", found: Dict[str, "Mapping | None"], traced: bool) -> Table:
+def _summary(topology: "Topology", target: "Target", found: Dict[str, "Mapping | None"], firing: "Firing") -> Table:
     table = _table(target.title, "", *found)
-    fired = "neurons fire as in a sample of the trace" if traced else "each neuron fires once"
-    table.caption = f"messages and links when {fired}"
+    table.caption = f"messages and links when {firing}"
     columns = [_facts(topology, mapping, target) for mapping in found.values()]
     for label in dict.fromkeys(label for column in columns for label in column):
         table.add_row(label, *(column.get(label, "") for column in columns))
@@ -147,7 +149,7 @@ def _facts(topology: "Topology", mapping: "Mapping | None", target: "Target") ->
 
 def _print_cores(show: Console, mapping: "Mapping", limits: "Limits") -> None:
     from brf_hardware.mapping.utilisation import fullness, utilisation
-    from brf_hardware.report.numbers import count, percent
+    from brf_hardware.report.numbers import count, percent, plural
 
     load, shares = mapping.load, utilisation(mapping.load, limits)
     table = _table(
@@ -167,7 +169,7 @@ def _print_cores(show: Console, mapping: "Mapping", limits: "Limits") -> None:
         )
     show.print(table)
     if len(mapping.cores) > SHOWN_CORES:
-        show.print(f"{len(mapping.cores) - SHOWN_CORES:,} more cores: see --json or --plot", style="dim")
+        show.print(f"{plural(len(mapping.cores) - SHOWN_CORES, 'more core')}: see --json or --plot", style="dim")
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -75,6 +75,24 @@ def activities(network: IntegerNetwork, messages: Ints, trace: Trace, fabric: Fa
     return (*found, readout + _synapses(below, ahead[-1], fabric))
 
 
+def spike_effects(network: IntegerNetwork, index: int, fabric: Fabric) -> CoreActivity:
+    """Counts of one spike of each neuron of a layer, which stand in the place of samples (1, neurons, ...).
+
+    Updates are left out: they happen without it, too.
+    """
+    ahead, back = _connections(network, fabric)
+    met = [connection for connection in (ahead[index + 1], back[index]) if connection is not None]
+    counts = {
+        "spikes": fabric.members(index),
+        "synaptic_operations": sum(connection.synapses for connection in met),
+        "zero_operations": sum(connection.zeros for connection in met),
+        "synaptic_words": sum(connection.words for connection in met),
+        **_routes(fabric, index, np.maximum.reduce([connection.reach for connection in met])),
+    }
+    one = {name: np.asarray(count)[np.newaxis] for name, count in counts.items()}
+    return CoreActivity.of(1, network.layers[index].count, fabric, **one)
+
+
 def _connections(network: IntegerNetwork, fabric: Fabric) -> tuple[list[FanOut], list[FanOut | None]]:
     """Into each layer and the readout from below, and from each layer to itself."""
     bits, readout_bits = network.arithmetic.weight_bits, network.arithmetic.readout_weight_bits

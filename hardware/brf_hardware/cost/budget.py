@@ -9,14 +9,13 @@ at nominal figures, a spike being the mean of those that the layer fired. A neur
 spike a step at the most.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from brf_deploy.arrays import Floats, Ints
 from brf_deploy.network import IntegerNetwork
-from brf_deploy.trace import LayerTrace, Trace
-from brf_hardware.cost.activity import CoreActivity, activities
+from brf_hardware.cost.activity import spike_effects
 from brf_hardware.cost.fabric import Fabric
 from brf_hardware.cost.latency import NOMINAL, resource_names, resources
 from brf_hardware.cost.prices import Prices
@@ -82,7 +81,7 @@ def _layer_budget(
         layer=network.layers[index].name,
         budget=float(budgets[scarce]),
         spent=spent,
-        limited_by=f"{stage} of core {place}" if stage != "links" else f"link {place}",
+        limited_by=_resource(stage, place),
         neuron_budget=share,
         over=np.flatnonzero(rates > share),
         dead=np.flatnonzero(fired == 0),
@@ -90,22 +89,12 @@ def _layer_budget(
     )
 
 
+def _resource(stage: str, place: str) -> str:
+    """``messages of core 3``, ``core 3`` where a core does one thing after another, ``link 0/1/2 to ...``."""
+    return {"links": f"link {place}", "core": f"core {place}"}.get(stage, f"{stage} of core {place}")
+
+
 def _spike_times(network: IntegerNetwork, index: int, fabric: Fabric, prices: Prices) -> Floats:
-    """Seconds that one spike of each neuron takes of each resource (neurons, resources).
-
-    Sample n of a run of two steps has the one spike of neuron n, in the first; what it causes is what `activities` says
-    beside the updates, which happen without it too.
-    """
-    count = network.layers[index].count
-    layers = tuple(LayerTrace(np.zeros((2, count, layer.count), bool)) for layer in network.layers)
-    layers[index].spikes[0] = np.eye(count, dtype=bool)
-    trace = Trace(layers, np.zeros((2, count, network.outputs), np.int32))
-    silent = np.zeros((2, count, network.inputs), np.int64)
-    found = activities(network, silent, trace, fabric)
-    caused = _without_updates(sum(found[1:], start=found[0]))
-    return np.asarray(resources(caused, fabric, prices, NOMINAL).sum(axis=0) * NANO)
-
-
-def _without_updates(activity: CoreActivity) -> CoreActivity:
-    none = np.zeros_like(activity.spikes)
-    return replace(activity, neuron_updates_idle=none, neuron_updates_driven=none, readout_updates=none)
+    """Seconds that one spike of each neuron takes of each resource (neurons, resources)."""
+    caused = spike_effects(network, index, fabric)
+    return np.asarray(resources(caused, fabric, prices, NOMINAL)[0] * NANO)

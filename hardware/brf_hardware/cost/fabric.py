@@ -16,15 +16,16 @@ from brf_hardware.mapping.mapping import Mapping
 class Fabric:
     """Placement of every population (each layer, then the readout) on used cores.
 
-    router: of each core (cores,), an index. chips: in use. links: the ledger's term of each link (links,). paths
-    (routers * routers, links): which links a message takes, row ``from * routers + to``. Input events enter at the
-    router of the core that they are sent to, and take no link.
+    router: of each core (cores,), an index. chips: in use. links: the ledger's term of each link (links,),
+    link_names: where it leads. paths (routers * routers, links): which links a message takes, row
+    ``from * routers + to``. Input events enter at the router of the core that they are sent to, and take no link.
     """
 
     placement: tuple[Ints, ...]
     router: Ints
     chips: int
     links: tuple[str, ...]
+    link_names: tuple[str, ...]
     paths: csr_array
 
     @property
@@ -52,8 +53,8 @@ class Fabric:
 def one_core(network: IntegerNetwork) -> Fabric:
     """The whole network on one core without limits: what can be counted before a mapping is known."""
     counts = (*(layer.count for layer in network.layers), network.outputs)
-    links, paths = router_links([(0, 0)], columns=1)
-    return Fabric(tuple(np.zeros(count, np.int64) for count in counts), np.zeros(1, np.int64), 1, links, paths)
+    placement = tuple(np.zeros(count, np.int64) for count in counts)
+    return Fabric(placement, np.zeros(1, np.int64), 1, *router_links([(0, 0)], columns=1))
 
 
 def fabric_of(mapping: Mapping) -> Fabric:
@@ -61,9 +62,8 @@ def fabric_of(mapping: Mapping) -> Fabric:
     columns, _ = mapping.mesh
     places = [(core.chip * columns + core.column, core.row) for core in mapping.cores]
     routers = {place: index for index, place in enumerate(dict.fromkeys(places))}
-    links, paths = router_links(tuple(routers), columns)
     router = np.array([routers[place] for place in places], np.int64)
-    return Fabric(mapping.placement, router, mapping.chips, links, paths)
+    return Fabric(mapping.placement, router, mapping.chips, *router_links(tuple(routers), columns))
 
 
 def check_fits(fabric: Fabric, network: IntegerNetwork) -> None:

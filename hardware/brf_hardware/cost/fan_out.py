@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from brf_deploy.arrays import Ints
 from brf_deploy.layers import Synapses
@@ -36,7 +35,8 @@ class FanOut:
 def fan_out(weights: Synapses, weight_bits: int, members: Ints) -> FanOut:
     """The fan-out of a connection; `members` (targets, cores) are ones where a target lies on a core."""
     nonzero = weights.mantissa.T != 0
-    synapses = np.asarray(csr_array(nonzero, dtype=np.int64) @ members)
+    # In floats, which the processor's matrix product takes and which are exact for counts of targets.
+    synapses = (nonzero.astype(np.float64) @ members.astype(np.float64)).astype(np.int64)
     row = np.where(synapses > 0, members.sum(axis=0), 0)
     words = -(-row * weight_bits // WORD_BITS)
     return FanOut(synapses, row - synapses, words, np.packbits(nonzero, axis=1), weights.targets)

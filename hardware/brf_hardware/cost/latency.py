@@ -77,11 +77,11 @@ def nominal_step_times(activity: CoreActivity, fabric: Fabric, prices: Prices) -
     return _nominal(resources(activity, fabric, prices, NOMINAL), prices)
 
 
-def resource_names(fabric: Fabric, prices: Prices) -> tuple[tuple[str, int], ...]:
-    """What can be busy: (stage, core) for each stage and core, then (``links``, link) for each link."""
+def resource_names(fabric: Fabric, prices: Prices) -> tuple[tuple[str, str], ...]:
+    """What can be busy: (stage, a core's number) for each stage and core, then (``links``, a link's ends) for each."""
     stages = ("core",) if prices.sequential else tuple(CORE_STAGES)
-    cores = [(stage, core) for stage in stages for core in range(fabric.cores)]
-    return (*cores, *((LINKS, link) for link in range(len(fabric.links))))
+    cores = [(stage, str(core)) for stage in stages for core in range(fabric.cores)]
+    return (*cores, *((LINKS, name) for name in fabric.link_names))
 
 
 def resources(activity: CoreActivity, fabric: Fabric, prices: Prices, bound: int) -> Floats:

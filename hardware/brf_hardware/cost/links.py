@@ -1,13 +1,12 @@
-"""Links of the mesh and the way that messages take over them: along the row first, then along the column (XY).
+"""Links of the mesh: the ledger's term of each, its name, and which of them the way from router to router takes."""
 
-Chips stand in a row from west to east, so the routers of all chips are one wide mesh; the link from one chip to the
-next is a chip crossing in the place of a hop. A message between cores of one router stays within it.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
+
+from brf_hardware.mapping.route import Mesh
 
 LOCAL, EAST_WEST, NORTH_SOUTH, CROSSING = (
     "messages_within_router",
@@ -15,41 +14,46 @@ LOCAL, EAST_WEST, NORTH_SOUTH, CROSSING = (
     "hops_north_south",
     "chip_crossings",
 )
-Router = tuple[int, int]  # column and row
-# A link by the router that it leaves (column, row) and the step that it takes (columns, rows); (0, 0) stays.
-Link = tuple[int, int, int, int]
+PLACE = "chip/column/row"
+Router = tuple[int, int]  # column and row on the mesh of all chips
+Place = tuple[int, int, int]  # chip, then column and row on it
 
 
-def router_links(routers: Sequence[Router], columns: int) -> tuple[tuple[str, ...], csr_array]:
-    """Kinds of all links in use (links,), and which lead from router to router (routers * routers, links).
+class Links(NamedTuple):
+    """All links in use: the ledger's term of each, its name by its ends, and which lead from router to router.
 
-    routers: (column, row) on the mesh of all chips, `columns` of which make a chip. Row ``from * routers + to`` of the
-    matrix holds ones for the links of that way.
+    Row ``from * routers + to`` of `paths` (routers * routers, links) holds ones for the links of that way.
     """
-    index: dict[Link, int] = {}
-    ways = [[index.setdefault(link, len(index)) for link in _way(start, end)] for start in routers for end in routers]
-    ends = np.cumsum([len(way) for way in ways])
-    links = np.array([link for way in ways for link in way], np.int64)
-    paths = csr_array((np.ones_like(links), links, np.concatenate([[0], ends])), shape=(len(ways), len(index)))
-    return tuple(_kind(link, columns) for link in index), paths
+
+    terms: tuple[str, ...]
+    names: tuple[str, ...]
+    paths: csr_array
 
 
-def _way(start: Router, end: Router) -> Iterator[Link]:
-    (column, row), (to_column, to_row) = start, end
+def router_links(routers: Sequence[Router], columns: int) -> Links:
+    """Links between routers (column, row) on the mesh of all chips, `columns` of which make a chip."""
+    mesh, count = Mesh(columns, *np.array(routers, np.int64).T), len(routers)
+    ways = mesh.ways(*np.indices((count, count)).reshape(2, -1))
+    ends = ways.column, ways.row, ways.to_column, ways.to_row
+    sizes = [int(end.max()) + 1 for end in ends]
+    found, link = np.unique(np.ravel_multi_index(ends, sizes), return_inverse=True)
+    starts = np.searchsorted(ways.way, np.arange(count**2 + 1))
+    paths = csr_array((np.ones_like(link), link, starts), shape=(count**2, len(found)))
+    links = np.transpose(np.unravel_index(found, sizes)).tolist()
+    joined = [(mesh.router(*pair[:2]), mesh.router(*pair[2:])) for pair in links]
+    terms, names = (tuple(of(*both) for both in joined) for of in (_term, _name))
+    return Links(terms, names, paths)
+
+
+def _term(start: Place, end: Place) -> str:
     if start == end:
-        yield (column, row, 0, 0)
-    while column != to_column:
-        step = 1 if to_column > column else -1
-        yield (column, row, step, 0)
-        column += step
-    while row != to_row:
-        step = 1 if to_row > row else -1
-        yield (column, row, 0, step)
-        row += step
+        return LOCAL
+    if start[0] != end[0]:
+        return CROSSING
+    return NORTH_SOUTH if start[1] == end[1] else EAST_WEST
 
 
-def _kind(link: Link, columns: int) -> str:
-    column, _, across, along = link
-    if across:
-        return EAST_WEST if column // columns == (column + across) // columns else CROSSING
-    return NORTH_SOUTH if along else LOCAL
+def _name(start: Place, end: Place) -> str:
+    """``0/2/3 to 0/3/3 (chip/column/row)``."""
+    here, there = ("/".join(map(str, place)) for place in (start, end))
+    return f"within router {here} ({PLACE})" if start == end else f"{here} to {there} ({PLACE})"

@@ -2,7 +2,6 @@
 
 from brf_hardware.mapping.mapper import map_network
 from brf_hardware.mapping.mapping import Core, CoreLoad, Mapping
-from brf_hardware.mapping.route import Routes, routes
 from brf_hardware.mapping.topology import Population, Topology
 
-__all__ = ["Core", "CoreLoad", "Mapping", "Population", "Routes", "Topology", "map_network", "routes"]
+__all__ = ["Core", "CoreLoad", "Mapping", "Population", "Topology", "map_network"]

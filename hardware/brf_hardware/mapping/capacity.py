@@ -7,9 +7,15 @@ import numpy as np
 from brf_deploy.arrays import Ints
 from brf_deploy.errors import InvalidInput, Unsupported
 from brf_hardware.mapping.topology import Topology
+from brf_hardware.report.numbers import plural
 from brf_hardware.targets.target import Limits, Target
 
 NO_LIMIT = 1 << 62  # more than anything here counts to
+ROOMIER = "take a target with more"
+NARROWER, FEWER_IN, FEWER_OUT = (
+    f"{mend}, or {ROOMIER}"
+    for mend in ("quantise to narrower words", "prune incoming weights", "prune outgoing weights")
+)
 
 
 @dataclass(frozen=True)
@@ -74,21 +80,21 @@ def check_neurons(topology: Topology, needs: Needs, target: Target, limits: Limi
     axons = fan_in + np.minimum(fan_out, 1)
     memory = needs.program_bytes + needs.state_bytes + needs.synapse_bytes + needs.axon_bytes * axons
     alone = (
-        ("neurons on a core", np.ones_like(fan_in), room.neurons, "take another target"),
-        ("bytes of states and coefficients", state, limits.state_bytes_per_neuron, "quantise to narrower words"),
-        ("incoming synapses", fan_in, limits.fan_in, "prune incoming weights"),
-        ("outgoing synapses", fan_out, limits.fan_out, "prune outgoing weights"),
-        ("bytes of incoming synapses", needs.synapse_bytes, room.synapse_bytes, "prune incoming weights"),
-        ("axons in", fan_in, room.axons_in, "prune incoming weights"),
-        ("axons out", np.minimum(fan_out, 1), room.axons_out, "take another target"),
-        ("bytes of a core, with program and axons", memory, room.memory_bytes, "prune incoming weights"),
+        ("neuron", " on a core", np.ones_like(fan_in), room.neurons, ROOMIER),
+        ("byte", " of states and coefficients", state, limits.state_bytes_per_neuron, NARROWER),
+        ("incoming synapse", "", fan_in, limits.fan_in, FEWER_IN),
+        ("outgoing synapse", "", fan_out, limits.fan_out, FEWER_OUT),
+        ("byte", " of incoming synapses", needs.synapse_bytes, room.synapse_bytes, FEWER_IN),
+        ("axon", " in", fan_in, room.axons_in, FEWER_IN),
+        ("axon", " out", np.minimum(fan_out, 1), room.axons_out, ROOMIER),
+        ("byte", " of a core, with program and axons,", memory, room.memory_bytes, FEWER_IN),
     )
-    for what, taken, limit, remedy in alone:
+    for unit, of_what, taken, limit, remedy in alone:
         worst = int(np.argmax(taken))
         if limit is not None and taken[worst] > limit:
             raise Unsupported(
-                f"{topology.name_of(worst)} fits into no core of '{target.name}': {taken[worst]:,} {what} found, the "
-                f"limit is {limit:,}; {remedy}, or take a target with more"
+                f"{topology.name_of(worst)} fits into no core of '{target.name}': {plural(taken[worst], unit)}"
+                f"{of_what} found, the limit is {limit:,}; {remedy}"
             )
 
 
@@ -109,7 +115,8 @@ def check_cores(needed: int, target: Target, limits: Limits, least: str = "") ->
     available = limits.cores_per_chip * limits.chips
     if needed > available:
         raise Unsupported(
-            f"target '{target.name}': {least}{needed:,} cores are needed, {available:,} are there ({limits.chips:,} "
-            f"chips of {limits.cores_per_chip:,}); prune or shrink the network, or join more chips with "
+            f"target '{target.name}': {least}{plural(needed, 'core')} are needed, {available:,} "
+            f"{'is' if available == 1 else 'are'} there ({plural(limits.chips, 'chip')} of "
+            f"{plural(limits.cores_per_chip, 'core')}); prune or shrink the network, or join more chips with "
             f"--set limits.chips={-(-needed // limits.cores_per_chip)}"
         )

@@ -8,6 +8,7 @@ from brf_hardware.mapping.capacity import Needs, Room, check_cores
 from brf_hardware.mapping.fill import fill
 from brf_hardware.mapping.load import Occupation, overfull
 from brf_hardware.mapping.topology import Topology
+from brf_hardware.report.numbers import plural
 from brf_hardware.targets.target import Limits, Target
 
 # Cores that halving may mend, as a share of all: where more are too full, filling anew takes fewer cores.
@@ -57,9 +58,10 @@ def _halved(topology: Topology, target: Target, room: Room, found: Occupation, f
         members = order[bounds[core] : bounds[core + 1]]
         if len(members) == 1:
             neuron = int(members[0])
+            reached = plural(int(found.sent[topology.inputs + neuron]), "core")
             raise Unsupported(
                 f"{topology.name_of(neuron)} fits into no core of '{target.name}': in the partitions tried it sends to "
-                f"{found.sent[topology.inputs + neuron]:,} cores, and its axons out ({room.axons_out:,} on a core) or "
+                f"{reached}, and its axons out ({room.axons_out:,} on a core) or "
                 "their table exceed the core by themselves; prune its outgoing weights, or take a target with more"
             )
         core_of[members[len(members) // 2 :]] = new

@@ -8,12 +8,11 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from brf_deploy.arrays import Floats
 from brf_deploy.errors import InvalidInput
 from brf_deploy.whole_file import write_whole
-from brf_hardware.mapping.mapping import Core, Mapping
+from brf_hardware.mapping.drawing import Look, Style, draw_mesh, square
+from brf_hardware.mapping.mapping import Mapping
 from brf_hardware.mapping.utilisation import fullness
 from brf_hardware.report.numbers import plural
 from brf_hardware.targets.target import Limits
@@ -23,9 +22,9 @@ MOST_CHIPS = 12  # in one picture; more would leave a core too small to see
 CHIPS_ABREAST = 3
 CHIP_WIDTH = 8.0  # inches, of one that is alone
 COLOURS = "viridis_r"  # even in lightness, and told apart by eyes of every kind
-EMPTY, EDGE, INK = "#eef1f4", "#b4bcc5", "#1b1f24"
+EMPTY, INK = "#eef1f4", "#1b1f24"
+OUTLINE: Style = {"edgecolor": "#b4bcc5", "linewidth": 0.5}
 STYLE: dict[Any, Any] = {"svg.hashsalt": "brf-deploy", "font.size": 9, "font.family": "DejaVu Sans", "text.color": INK}
-MARGIN = 0.06  # around a router, of its width
 
 
 def check_suffix(path: Path) -> None:
@@ -55,11 +54,15 @@ def _figure(mapping: Mapping, limits: Limits) -> Figure:
     height = down * (chip_width * rows / columns + 0.25) + 0.9
     figure = Figure(figsize=(max(chip_width * abreast, CHIP_WIDTH), min(height, 40)), layout="constrained")
     panels = figure.subplots(down, abreast, squeeze=False).reshape(-1)
-    full = fullness(mapping.load, limits)
+    look = Look({"facecolor": EMPTY, **OUTLINE}, _look)
     for chip, axes in enumerate(panels):
         axes.set_axis_off()
         if chip < shown:
-            _chip(axes, mapping, limits, chip, full)
+            draw_mesh(axes, mapping, limits, [chip], look)
+        if shown > 1 and chip < shown:
+            axes.set_title(f"chip {chip}", loc="left", fontsize=9)
+    if shown == 1:
+        _numbers(panels[0], mapping, limits)
     scale = mpl.cm.ScalarMappable(Normalize(0, 1), COLOURS)
     bar = figure.colorbar(scale, ax=panels.tolist(), orientation="horizontal", fraction=0.05, aspect=50, pad=0.02)
     numbers = "; number: neurons" if mapping.chips == 1 else ""
@@ -75,29 +78,14 @@ def _figure(mapping: Mapping, limits: Limits) -> Figure:
     return figure
 
 
-def _chip(axes: Axes, mapping: Mapping, limits: Limits, chip: int, full: Floats) -> None:
-    """Routers as cells, their cores as squares in them, row 0 at the top."""
-    columns, rows = limits.mesh
-    used = {core: index for index, core in enumerate(mapping.cores)}
-    for number in range(limits.cores_per_chip):
-        core = Core.at(chip, number, limits)
-        _core(axes, limits, core, used.get(core), mapping, full)
-    axes.set_xlim(0, columns)
-    axes.set_ylim(rows, 0)
-    axes.set_aspect("equal")
-    if mapping.chips > 1:
-        axes.set_title(f"chip {chip}", loc="left", fontsize=9)
+def _look(share: float) -> Style:
+    return {"facecolor": mpl.colormaps[COLOURS](min(share, 1.0)), **OUTLINE}
 
 
-def _core(axes: Axes, limits: Limits, core: Core, index: int | None, mapping: Mapping, full: Floats) -> None:
-    abreast = next(n for n in range(1, limits.cores_per_router + 1) if n * n >= limits.cores_per_router)
-    size = (1 - 2 * MARGIN) / abreast
-    x, y = core.column + MARGIN + core.slot % abreast * size, core.row + MARGIN + core.slot // abreast * size
-    colour = EMPTY if index is None else mpl.colormaps[COLOURS](min(float(full[index]), 1.0))
-    axes.add_patch(Rectangle((x, y), size, size, facecolor=colour, edgecolor=EDGE, linewidth=0.5))
-    if index is not None and mapping.chips == 1:
-        light = full[index] < 0.5
-        axes.text(
-            x + size / 2, y + size / 2, f"{mapping.load.neurons[index]:,}",
-            ha="center", va="center", fontsize=7, color=INK if light else "white",
-        )  # fmt: skip
+def _numbers(axes: Axes, mapping: Mapping, limits: Limits) -> None:
+    """How many neurons lie on each core of the one chip there is, in its square."""
+    full = fullness(mapping.load, limits)
+    for core, neurons, share in zip(mapping.cores, mapping.load.neurons.tolist(), full.tolist(), strict=True):
+        x, y, side = square(core, limits, 0)
+        colour = INK if share < 0.5 else "white"
+        axes.text(x + side / 2, y + side / 2, f"{neurons:,}", ha="center", va="center", fontsize=7, color=colour)

@@ -8,6 +8,7 @@ from scipy.optimize import quadratic_assignment
 
 from brf_deploy.arrays import Floats, Ints
 from brf_hardware.mapping.mapping import Core
+from brf_hardware.mapping.route import Mesh
 from brf_hardware.targets.target import Limits
 
 NEGLIGIBLE = 1e-9  # of the traffic: a gain smaller than this is rounding
@@ -55,11 +56,11 @@ def shortened(start: tuple[Core, ...], traffic: Floats, limits: Limits) -> tuple
 
 def _distances(there: list[Core], limits: Limits) -> Floats:
     """Links between the slots of a chip, and from them to what is west, east, or in each row of other chips."""
-    column, row = np.array([(core.column, core.row) for core in there]).T
     width, height = limits.mesh
-    slots = len(there)
+    mesh, slots = Mesh.of(tuple(there), width), len(there)
+    column, row, each = mesh.column, mesh.row, np.arange(slots)
     distance = np.zeros((slots + 2 + height, slots + 2 + height))
-    distance[:slots, :slots] = np.abs(np.subtract.outer(column, column)) + np.abs(np.subtract.outer(row, row))
+    distance[:slots, :slots] = mesh.links(each[:, np.newaxis], each)
     outside = np.vstack([column, width - 1 - column, np.abs(np.subtract.outer(np.arange(height), row))])
     distance[slots:, :slots], distance[:slots, slots:] = outside, outside.T
     return distance

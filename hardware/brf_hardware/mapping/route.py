@@ -1,106 +1,93 @@
 """Messages over the mesh: each goes along its row first, then along its column (XY), chip after chip.
 
 Chips stand in a row from west to east, so that the routers of all chips are one wide mesh. The link from a chip to the
-next is a chip crossing in the place of a hop.
+next is a chip crossing in the place of a hop. A message between cores of one router stays within it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from brf_deploy.arrays import Floats, Ints
-from brf_deploy.errors import InvalidInput
 from brf_hardware.mapping.mapping import Core, Mapping
-from brf_hardware.mapping.reach import pieces, reach
+from brf_hardware.mapping.reach import pieces
 from brf_hardware.mapping.topology import Topology
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
-    """Where cores stand (cores,): chip, column in the row of all chips, row."""
+class Ways:
+    """Every link that messages take, way after way and in the order of each (links,).
 
-    chip: Ints
+    way: whose link it is. It leads from the router at `column` and `row` to its neighbour at `to_column` and `to_row`;
+    where both are the same, the message stays within the router.
+    """
+
+    way: Ints
+    column: Ints
+    row: Ints
+    to_column: Ints
+    to_row: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Where cores or routers stand (places,): column in the row of all chips, row. `columns` make a chip."""
+
+    columns: int
     column: Ints
     row: Ints
 
     @classmethod
     def of(cls, cores: tuple[Core, ...], columns: int) -> "Mesh":
         """Cores on chips with `columns` routers in a row."""
-        places = np.array([(core.chip, core.chip * columns + core.column, core.row) for core in cores]).reshape(-1, 3)
-        return cls(*places.T)
+        places = np.array([(core.chip * columns + core.column, core.row) for core in cores]).reshape(-1, 2)
+        return cls(columns, *places.T)
+
+    def chip_of(self, column: Ints) -> Ints:
+        """The chip on which a column of the wide mesh lies."""
+        return np.asarray(column // self.columns)
+
+    def router(self, column: int, row: int) -> tuple[int, int, int]:
+        """A router's chip, and its column and row on that chip."""
+        chip, column = divmod(column, self.columns)
+        return chip, column, row
 
     def crossings(self, source: Ints, destination: Ints) -> Ints:
-        """Chip borders between cores."""
-        return np.asarray(np.abs(self.chip[source] - self.chip[destination]))
+        """Chip borders between places."""
+        return np.asarray(np.abs(self.chip_of(self.column[source]) - self.chip_of(self.column[destination])))
 
     def hops_east_west(self, source: Ints, destination: Ints) -> Ints:
-        """Links along a row between cores, less those from chip to chip."""
-        across = np.abs(self.column[source] - self.column[destination])
-        return np.asarray(across - self.crossings(source, destination))
+        """Links along a row between places, less those from chip to chip."""
+        return np.asarray(np.abs(self._across(source, destination)) - self.crossings(source, destination))
 
     def hops_north_south(self, source: Ints, destination: Ints) -> Ints:
-        """Links along a column between cores."""
-        return np.asarray(np.abs(self.row[source] - self.row[destination]))
+        """Links along a column between places."""
+        return np.asarray(np.abs(self._along(source, destination)))
 
     def links(self, source: Ints, destination: Ints) -> Ints:
-        """All links between cores, crossings included; 0 at one router."""
-        across = np.abs(self.column[source] - self.column[destination])
-        return np.asarray(across + self.hops_north_south(source, destination))
+        """All links between places, crossings included; 0 at one router."""
+        return np.asarray(np.abs(self._across(source, destination)) + np.abs(self._along(source, destination)))
 
+    def ways(self, source: Ints, destination: Ints) -> Ways:
+        """The links from each of `source` to its `destination` (ways,); a way within a router is one link."""
+        across, along = self._across(source, destination), self._along(source, destination)
+        passed = np.maximum(np.abs(across) + np.abs(along), 1)
+        way = np.repeat(np.arange(len(passed)), passed)
+        done = np.arange(len(way)) - np.repeat(np.cumsum(passed) - passed, passed)  # links of the way before this one
 
-@dataclass(frozen=True, eq=False)
-class Routes:
-    """Where messages of each source go.
+        def reached(links: Ints) -> tuple[Ints, Ints]:
+            in_row = np.minimum(links, np.abs(across)[way])
+            column = self.column[source][way] + np.sign(across)[way] * in_row
+            return column, self.row[source][way] + np.sign(along)[way] * (links - in_row)
 
-    synapses (inputs + neurons, cores), CSR: synapses that a message meets on each core; its stored entries are the
-    destinations, one message each. core_of (neurons,): where a neuron lies. Input channels come first; they live on the
-    host, and their messages enter at the router of their destination.
-    """
+        return Ways(way, *reached(done), *reached(done + 1))
 
-    inputs: int
-    synapses: csr_array
-    core_of: Ints
-    mesh: Mesh
+    def _across(self, source: Ints, destination: Ints) -> Ints:
+        return np.asarray(self.column[destination] - self.column[source])
 
-    @property
-    def destinations(self) -> Ints:
-        """Number of cores that each source sends to (inputs + neurons,)."""
-        return np.diff(self.synapses.indptr).astype(np.int64)
-
-    @cached_property
-    def hops_east_west(self) -> Ints:
-        """Hops along rows from core to core (cores, cores)."""
-        return self.mesh.hops_east_west(*self._pairs)
-
-    @cached_property
-    def hops_north_south(self) -> Ints:
-        """Hops along columns from core to core (cores, cores)."""
-        return self.mesh.hops_north_south(*self._pairs)
-
-    @cached_property
-    def crossings(self) -> Ints:
-        """Chip borders from core to core (cores, cores)."""
-        return self.mesh.crossings(*self._pairs)
-
-    @property
-    def _pairs(self) -> tuple[Ints, Ints]:
-        cores = np.arange(len(self.mesh.chip))
-        return cores[:, np.newaxis], cores[np.newaxis, :]
-
-
-def routes(topology: Topology, mapping: Mapping) -> Routes:
-    """The routes of a network on its mapping. Raises `InvalidInput` where the mapping is another network's."""
-    found = [len(cores) for cores in mapping.placement]
-    if found != (wanted := [part.count for part in topology.populations]):
-        raise InvalidInput(
-            f"mapping: populations of {found} neurons found, the network has {wanted}; map this network again"
-        )
-    core_of = np.concatenate(mapping.placement)
-    synapses = csr_array(reach(topology, core_of, np.arange(len(mapping.cores))).T)
-    return Routes(topology.inputs, synapses, core_of, Mesh.of(mapping.cores, mapping.mesh[0]))
+    def _along(self, source: Ints, destination: Ints) -> Ints:
+        return np.asarray(self.row[destination] - self.row[source])
 
 
 def links_passed(topology: Topology, core_of: Ints, meshes: list[Mesh]) -> list[float]:

@@ -1,6 +1,7 @@
 """What a mapper needs of a network: populations of neurons, the synapses between them, and how often each fires."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
@@ -12,9 +13,30 @@ from brf_deploy.layers import Synapses
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.trace import Trace
 from brf_hardware.footprint import neuron_bytes
+from brf_hardware.report.numbers import plural
 
 RESONATOR, INTEGRATOR = "BRF neuron", "leaky integrator"
 READOUT = "readout"
+
+
+class Firing(StrEnum):
+    """How often neurons send when a mapping's messages are counted, in words."""
+
+    ALIKE = "each neuron fires once"
+    TRACED = "neurons fire as in a sample of the trace"
+    SILENT = "each neuron fires once, since none fires in the trace"
+
+    @classmethod
+    def of(cls, trace: Trace | None) -> "Firing":
+        """What a trace says, or what stands in its place. Raises `InvalidInput` for one without a step or sample."""
+        if trace is None:
+            return cls.ALIKE
+        if not trace.steps or not trace.samples:
+            raise InvalidInput(
+                f"trace: {plural(trace.steps, 'step')} of {plural(trace.samples, 'sample')} found, at least one of "
+                "each is needed; simulate the network on some samples, or map without a trace"
+            )
+        return cls.TRACED if any(layer.spikes.any() for layer in trace.layers) else cls.SILENT
 
 
 @dataclass(frozen=True)
@@ -65,7 +87,8 @@ class Topology:
     def of(cls, network: IntegerNetwork, trace: Trace | None = None) -> "Topology":
         """The topology of an integer network, whose readout is the last population.
 
-        Rates are the spikes a sample in `trace`; without one all neurons count alike. Readouts send no messages.
+        Rates are the spikes a sample in `trace`; without one, and where nothing fires in it, all neurons count alike
+        (`Firing.of`). Readouts send no messages. Raises `InvalidInput` for a trace that is empty or another network's.
         """
         blocks = [(layer.input, layer.recurrent) for layer in network.layers]
         synapses = _chain([*blocks, (network.readout.weight, None)])
@@ -140,5 +163,6 @@ def _rates(network: IntegerNetwork, trace: Trace | None) -> Floats:
             raise InvalidInput(
                 f"trace: layers of {found} neurons found, the network has {counts}; give a trace of this network"
             )
-        fired = [layer.spikes.sum(axis=(0, 1)) / max(trace.samples, 1) for layer in trace.layers]
+        if Firing.of(trace) is Firing.TRACED:
+            fired = [layer.spikes.sum(axis=(0, 1)) / trace.samples for layer in trace.layers]
     return np.concatenate([*fired, np.zeros(network.outputs)])
