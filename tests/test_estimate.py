@@ -198,10 +198,8 @@ def test_no_static_power_makes_totals_refuse():
 
 
 def test_a_processor_does_one_thing_after_another():
-    single = replace(LOIHI, cores_per_chip=1, mesh=(1, 1), cores_per_router=1)
-    alone = replace(split(toy(), 1), target="toy")
     overlapped, sequential = (
-        toy_estimate(priced(limits=limits), mapping=alone).work.timing.busy_time for limits in (LOIHI, single)
+        toy_estimate(priced(sequential=one_by_one)).work.timing.busy_time for one_by_one in (False, True)
     )
     assert overlapped.nominal < sequential.nominal
     assert overlapped.high == sequential.high

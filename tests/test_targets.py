@@ -9,8 +9,8 @@ import pytest
 from networks import messages_for, random_network
 
 from brf_deploy.errors import InvalidInput
-from brf_deploy.operations import count_operations
 from brf_deploy.reference import REFERENCE
+from brf_hardware.cost.estimate import Costing, estimate
 from brf_hardware.targets import load_target, override, target_names
 from brf_hardware.targets.figure import Figure, Grade
 from brf_hardware.targets.neuron_factor import BRF, brf_factor
@@ -128,27 +128,50 @@ def test_brf_costs_one_to_six_lif_updates():
     assert BRF.multiplications == 6
 
 
+@pytest.mark.parametrize("neurons", [(12,), (8, 5), (12, 12, 12)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_fpga_times_are_the_cycles_of_the_verilog(seed):
-    """Prices times counts are the closed formula of cycles, exactly but for rounding, when no weight is zero."""
-    network = random_network(seed=seed, neurons=(12,), outputs=3, weight_bits=12)
-    blocks = (network.layers[0].input, network.layers[0].recurrent, network.readout.weight)
-    zeros = sum(int((block.mantissa == 0).sum()) for block in blocks)
-    assert zeros == 0
+def test_fpga_times_are_the_cycles_of_the_verilog(seed, neurons):
+    """An estimate's time is the closed formula of cycles, exactly but for rounding; stored zeros are walked, too."""
+    network = random_network(seed=seed, neurons=neurons, outputs=3, weight_bits=12)
     messages = messages_for(network, 40, 2, seed)
     messages[:, :, 0] = 1  # no step without an event: such a step has a beat of its own
     trace = REFERENCE.run(network, messages)
-    layer, readout = count_operations(network, messages, trace)
-    time = {term: figure.nominal for term, figure in load_target("generic-fpga").time.items()}
-    steps = messages.shape[0] * messages.shape[1]
-    found = (
-        (layer.synaptic_operations + readout.synaptic_operations) * time["synaptic_operations"]
-        + layer.updates * time["neuron_updates_driven"]
-        + readout.updates * time["readout_updates"]
-        + steps * time["barriers"]
-    )
+    found = estimate(network, trace, load_target("generic-fpga"), messages=messages).work.timing.busy_time.nominal
     # 41.7 ns a cycle; the file rounds each product to 0.1 ns.
-    assert found == pytest.approx(float(cycle_model(network).of_run(messages, trace).sum()) * 41.7, rel=1e-3)
+    assert found == pytest.approx(float(cycle_model(network).of_run(messages, trace).sum()) * 41.7e-9, rel=1e-3)
+
+
+def test_a_barrier_across_chips_takes_what_was_measured_there():
+    network, target = random_network(neurons=(12,)), override(load_target("loihi1"), "limits.neurons_per_core=1")
+    several = override(target, "limits.cores_per_chip=8", "limits.mesh=2x1")
+    assert Costing.of(network, several).fabric.chips > 1
+    assert Costing.of(network, several).prices.time["barriers"].bounds == (5800, 13000, 16200)
+    assert Costing.of(network, target).prices.time["barriers"].high == 1800
+    mine = override(several, "time.barriers=700")
+    assert Costing.of(network, mine).prices.time["barriers"].bounds == (700, 700, 700)
+
+
+def test_fewer_cores_do_not_change_how_a_core_works():
+    assert not override(load_target("loihi1"), "limits.cores_per_chip=1").sequential
+    assert [name for name in target_names() if load_target(name).sequential] == ["cortex-m4", "generic-fpga", "xylo-a2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "reason"),
+    [
+        ("horowitz45-int8", "allocations.assumed.synapse=2", "allocation 'assumed' is unknown; there are: none"),
+        ("loihi1", "neuron_factor=none", "a factor cannot be unpriced"),
+        ("generic-fpga", "neuron_factor=3", "BRF's own here"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(name, setting, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        override(load_target(name), setting)
+
+
+def test_a_file_may_build_on_the_shipped_target_of_its_name(tmp_path):
+    (tmp_path / "loihi2.toml").write_text('based_on = "loihi2"\ntitle = "mine"\n')
+    assert load_target(str(tmp_path / "loihi2.toml")).energy == load_target("loihi2").energy
 
 
 def test_cortex_m4_times_are_the_counted_instructions():

@@ -34,6 +34,11 @@ class Fabric:
         return len(self.router)
 
     @property
+    def layers(self) -> int:
+        """Number of layers, the readout not counted."""
+        return len(self.placement) - 1
+
+    @property
     def routers(self) -> int:
         """Number of routers with a used core: what a barrier spans."""
         return int(self.router.max()) + 1

@@ -8,7 +8,7 @@ from brf_hardware.cost.range import Range
 from brf_hardware.targets.figure import Figure
 from brf_hardware.targets.target import Target
 
-IDLE, DRIVEN = "neuron_updates_idle", "neuron_updates_driven"
+IDLE, DRIVEN, BARRIERS = "neuron_updates_idle", "neuron_updates_driven", "barriers"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +22,16 @@ class Prices:
 
     @classmethod
     def of(cls, target: Target, fabric: Fabric) -> "Prices":
-        """Prices of `target` for BRF neurons and for the number of routers that `fabric` uses."""
-        time = _for_brf(target.time, target.neuron_factor)
-        barrier = _barrier(target, fabric.routers)
-        return cls(
-            _for_brf(target.energy, target.neuron_factor),
-            time if barrier is None else {**time, "barriers": barrier},
-            target.limits is not None and target.limits.cores_per_chip == 1,
-        )
+        """Prices of `target` for BRF neurons, and of a barrier for the layers, routers and chips of `fabric`."""
+        energy, time = (_for_brf(figures, target.neuron_factor) for figures in (target.energy, target.time))
+        barrier = _barrier(target, fabric)
+        if barrier is not None:
+            time[BARRIERS] = barrier
+        if target.barriers_of_layers:
+            for figures in (energy, time):
+                if BARRIERS in figures:
+                    figures[BARRIERS] *= fabric.layers
+        return cls(energy, time, target.sequential)
 
 
 def _for_brf(figures: Mapping[str, Figure], factor: Figure | None) -> dict[str, Range]:
@@ -46,10 +48,13 @@ def _for_brf(figures: Mapping[str, Figure], factor: Figure | None) -> dict[str, 
     return {term: cost * Range.of(factor) if term in (IDLE, DRIVEN) else cost for term, cost in found.items()}
 
 
-def _barrier(target: Target, routers: int) -> Range | None:
-    """ns of a barrier: the last entry of the target's table that `routers` reach, within the range of its figure."""
-    figure = target.time.get("barriers")
-    reached = [time for least, time in target.barriers_by_routers if least <= routers]
+def _barrier(target: Target, fabric: Fabric) -> Range | None:
+    """ns of a barrier: the figure across chips where there are several; else the last entry of the target's table that
+    the routers reach, within the range of its figure."""
+    if fabric.chips > 1 and target.barriers_across_chips is not None:
+        return Range.of(target.barriers_across_chips)
+    figure = target.time.get(BARRIERS)
+    reached = [time for least, time in target.barriers_by_routers if least <= fabric.routers]
     if not reached:
         return None if figure is None else Range.of(figure)
     nominal = reached[-1]

@@ -46,15 +46,16 @@ def _shipped(name: str) -> Table:
             "named by its path ending in .toml"
         )
     with as_file(SHIPPED / f"{name}.toml") as path:
-        return _with_base(path)
+        return _with_base(path, itself=name)
 
 
-def _with_base(path: Path) -> Table:
-    """The file, with what it lacks taken from the shipped target that it names as ``based_on``."""
+def _with_base(path: Path, itself: str = "") -> Table:
+    """The file, with what it lacks taken from the shipped target that it names as ``based_on``; none is based on
+    `itself`."""
     file = read_toml(path, "target")
     if "based_on" not in file:
         return file
-    base = _shipped(file.choice("based_on", [name for name in target_names() if name != path.stem]))
+    base = _shipped(file.choice("based_on", [name for name in target_names() if name != itself]))
     for key, value in base.left.items():
         own = file.left.get(key, {})
         if key in MERGED and isinstance(own, dict) and isinstance(value, dict):
@@ -81,6 +82,9 @@ def _target(name: str, file: Table) -> Target:
             assumptions=file.texts("assumptions"),
             sources=tuple(f"{label}: {citation}" for label, citation in part.sources.items()),
             barriers_by_routers=part.barriers(file),
+            barriers_across_chips=part.barrier_across_chips(file),
+            barriers_of_layers=file.choice("barriers_are_of", ["chip", "layer"], "chip") == "layer",
+            sequential=file.choice("stages", ["overlap", "sequential"], "overlap") == "sequential",
             neuron_factor=brf_factor() if file.choice("neuron_updates_are_of", ["lif", "brf"]) == "lif" else None,
             origins=origins,
             anchors=tuple(part.anchor(table) for table in file.tables("anchors")),

@@ -8,7 +8,7 @@ from brf_deploy.errors import InvalidInput
 from brf_hardware.targets.figure import Figure, Grade
 from brf_hardware.targets.limit_values import LARGEST, LIMITS, NO_LIMIT, limit_from_text
 from brf_hardware.targets.target import Allocation, Origin, Target
-from brf_hardware.targets.terms import ALLOCATIONS, ENERGY_TERMS, TIME_TERMS
+from brf_hardware.targets.terms import ENERGY_TERMS, TIME_TERMS
 
 SOURCE, SET = "--set", "set by the user"
 FORMS = (
@@ -54,17 +54,19 @@ def _changed(target: Target, key: str, text: str) -> Target:
         case ["energy", term]:
             return replace(target, energy=_priced(target.energy, term, ENERGY_TERMS, "pJ", text))
         case ["time", term]:
-            # The table of barriers refines the file's own figure, not the user's.
-            routers = () if term == "barriers" else target.barriers_by_routers
-            return replace(target, time=_priced(target.time, term, TIME_TERMS, "ns", text), barriers_by_routers=routers)
+            # What refines the barrier refines the file's own figure, not the user's.
+            changed = replace(target, time=_priced(target.time, term, TIME_TERMS, "ns", text))
+            return (
+                replace(changed, barriers_by_routers=(), barriers_across_chips=None) if term == "barriers" else changed
+            )
         case ["static_power"]:
             return replace(target, static_power=_figure(text, "W"))
         case ["host_power"]:
             return replace(target, host_power=_figure(text, "W"))
         case ["neuron_factor"]:
-            return replace(target, neuron_factor=_figure(text, "LIF updates"))
+            return replace(target, neuron_factor=_neuron_factor(target, text))
         case ["allocations", name, part]:
-            _check(name, ALLOCATIONS, "allocation")
+            _check(name, target.allocations, "allocation")
             _check(part, tuple(field.name for field in fields(Allocation)), "part of an allocation")
             allocation = replace(target.allocations[name], **{part: _number(text)})
             return replace(target, allocations={**target.allocations, name: allocation})
@@ -92,6 +94,15 @@ def _figure(text: str, unit: str) -> Figure | None:
     return Figure(low, nominal, high, unit, SOURCE, Grade.ASSUMED, note=SET)
 
 
+def _neuron_factor(target: Target, text: str) -> Figure:
+    if target.neuron_factor is None:
+        raise InvalidInput("prices of neuron updates are BRF's own here, no factor applies; set the prices themselves")
+    factor = _figure(text, "LIF updates")
+    if factor is None:
+        raise InvalidInput("a factor cannot be unpriced, it multiplies prices; set those of the neuron updates to none")
+    return factor
+
+
 def _number(text: str) -> float:
     try:
         value = float(text)
@@ -104,7 +115,7 @@ def _number(text: str) -> float:
 
 def _check(name: str, known: Iterable[str], what: str) -> None:
     if name not in known:
-        raise InvalidInput(f"{what} '{name}' is unknown; there are: {', '.join(known)}")
+        raise InvalidInput(f"{what} '{name}' is unknown; there are: {', '.join(known) or 'none'}")
 
 
 def _refuse(target: Target, setting: str, reason: str) -> NoReturn:

@@ -61,7 +61,7 @@ def index_page(targets: Iterable[Target]) -> str:
         "there as an assumption with its reason, or is unpriced, and a total that needs an unpriced term is refused.",
         _table(["target", "what", "runs BRF", "unpriced energies"], rows),
         "## Another figure, another chip",
-        "`--set KEY=VALUE` of `check`, `map` and `estimate` replaces a figure or a limit: "
+        "`--set KEY=VALUE` of `check`, `map`, `estimate` and `report` replaces a figure or a limit: "
         "`--set limits.axons_in_per_core=2048`, `--set energy.barriers=0:200:2000`, `--set neuron_factor=1`. "
         "A file of your own is named by its path, `--target my-board.toml`. It has every key, or the line "
         '`based_on = "loihi2"` and the keys that differ: tables `limits` and `sources` are merged key by key, any '
@@ -129,10 +129,18 @@ def _prices(heading: str, figures: Mapping[str, Figure], terms: Iterable[str], a
 
 
 def _barriers(target: Target) -> tuple[str, ...]:
-    if not target.barriers_by_routers:
-        return ()
-    rows = [[f"{routers}", f"{time:g}"] for routers, time in target.barriers_by_routers]
-    return "A barrier over so many routers:", _table(["routers", "ns"], rows)
+    found: list[str] = []
+    if target.barriers_by_routers:
+        rows = [[f"{routers}", f"{time:g}"] for routers, time in target.barriers_by_routers]
+        found += ["A barrier over so many routers:", _table(["routers", "ns"], rows)]
+    if target.barriers_across_chips is not None:
+        head = ["low", "nominal", "high", "grade", "source", "technology", "note"]
+        found += ["A barrier across chips, ns:", _table(head, [[*_figure(target.barriers_across_chips)]])]
+    if target.barriers_of_layers:
+        found.append("A barrier is of one layer and step.")
+    if target.sequential:
+        found.append("A core does one thing after another: its stages do not overlap.")
+    return tuple(found)
 
 
 def _rest(target: Target) -> tuple[str, ...]:

@@ -86,6 +86,11 @@ class PartReader:
             file.fail("barriers_by_routers", pairs, "pairs of routers and ns, by rising whole number of routers")
         return tuple((int(count), time) for count, time in pairs)
 
+    def barrier_across_chips(self, file: Table) -> Figure | None:
+        """ns, None where the file has none."""
+        key = "barriers_across_chips"
+        return self._figure(file, key, "ns") if key in file else None
+
     def anchor(self, entry: Table) -> Anchor:
         """One published measurement."""
         low, high = entry.number("low", 0, LARGEST), entry.number("high", 0, LARGEST)

@@ -100,9 +100,12 @@ class Target:
     `Ledger` term (its field's name). time: ns for each count on the core or link that is busiest; the terms are those
     of the ledger with ``messages_in`` and ``messages_out`` of a core in the place of ``axon_messages``
     (`brf_hardware.targets.terms.TIME_TERMS`). barriers_by_routers: (routers, ns) where the time of a barrier is known
-    by the number of routers it spans. static_power: W a chip. host_power: beside each chip, W.
-    neuron_factor: where the energies and times of neuron updates are those of the chip's own LIF neuron, the multiple
-    that a BRF neuron takes (`brf_hardware.targets.neuron_factor`); None where they are BRF's already.
+    by the number of routers it spans. barriers_across_chips: ns of one at which several chips meet, None where that is
+    not known apart. barriers_of_layers: whether each layer has a barrier, which the figures of barriers are of.
+    sequential: whether a core does one thing after another instead of overlapping its stages. static_power: W a chip.
+    host_power: beside each chip, W. neuron_factor: where the energies and times of neuron updates are those of the
+    chip's own LIF neuron, the multiple that a BRF neuron takes (`brf_hardware.targets.neuron_factor`); None where they
+    are BRF's already.
     A term without an entry is unpriced, and a total that needs it is refused. A figure of 0 says in its note which
     other figure holds that cost. origins: of the limits, by name. assumptions: sentences. sources: full citations,
     each after the short name that figures refer to.
@@ -120,6 +123,9 @@ class Target:
     assumptions: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     barriers_by_routers: tuple[tuple[int, float], ...] = ()
+    barriers_across_chips: Figure | None = None
+    barriers_of_layers: bool = False
+    sequential: bool = False
     neuron_factor: Figure | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
     anchors: tuple[Anchor, ...] = ()
