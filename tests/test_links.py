@@ -43,13 +43,13 @@ def test_links_are_named_by_their_ends():
     links = router_links([(2, 3), (4, 3), (4, 2)], columns=4)
     names = dict(zip(links.names, links.terms, strict=True))
     assert len(names) == len(links.terms) == links.paths.shape[1]
-    assert names["0/2/3 to 0/3/3 (chip/column/row)"] == "hops_east_west"
-    assert names["0/3/3 to 1/0/3 (chip/column/row)"] == "chip_crossings"
-    assert names["1/0/3 to 1/0/2 (chip/column/row)"] == "hops_north_south"
-    assert names["within router 1/0/2 (chip/column/row)"] == "messages_within_router"
+    assert names["0/2/3 to 0/3/3"] == "hops_east_west"
+    assert names["0/3/3 to 1/0/3"] == "chip_crossings"
+    assert names["1/0/3 to 1/0/2"] == "hops_north_south"
+    assert names["within router 1/0/2"] == "messages_within_router"
     way = links.paths[[0 * 3 + 2]].indices  # from the first router to the last
     assert {links.names[link] for link in way} == {
-        "0/2/3 to 0/3/3 (chip/column/row)", "0/3/3 to 1/0/3 (chip/column/row)", "1/0/3 to 1/0/2 (chip/column/row)"
+        "0/2/3 to 0/3/3", "0/3/3 to 1/0/3", "1/0/3 to 1/0/2"
     }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_every_resource_has_a_name_of_its_own():
     costing = toy_estimate(priced()).costing
     names = resource_names(costing.fabric, costing.prices)
     assert len(set(names)) == len(names)
-    assert names[-1] == ("links", "within router 0/0/0 (chip/column/row)")
+    assert names[-1] == ("links", "within router 0/0/0")
     assert names[0] == ("neurons", "0")
 
 
@@ -65,7 +65,7 @@ def test_a_budget_that_a_link_limits_names_the_link_in_table_and_json():
     times = {term: figure(0, 0, 0, "ns") for term in TIME_TERMS} | {"hops_east_west": figure(500, 500, 500, "ns")}
     mapping = on_cores(Core(0, 1, 2, 0), Core(0, 2, 2, 0))
     found = toy_estimate(priced(time=times, limits=LOIHI), mapping=mapping)
-    name = "link 0/1/2 to 0/2/2 (chip/column/row)"
+    name = "link 0/1/2 to 0/2/2"
     assert found.budgets[0].limited_by == name
     assert as_dict(found)["budgets"][0]["limited_by"] == name
     assert name in budget_table(found).columns[4].cells

@@ -14,7 +14,6 @@ LOCAL, EAST_WEST, NORTH_SOUTH, CROSSING = (
     "hops_north_south",
     "chip_crossings",
 )
-PLACE = "chip/column/row"
 Router = tuple[int, int]  # column and row on the mesh of all chips
 Place = tuple[int, int, int]  # chip, then column and row on it
 
@@ -54,6 +53,6 @@ def _term(start: Place, end: Place) -> str:
 
 
 def _name(start: Place, end: Place) -> str:
-    """``0/2/3 to 0/3/3 (chip/column/row)``."""
+    """``0/2/3 to 0/3/3``: chip, column and row of the routers."""
     here, there = ("/".join(map(str, place)) for place in (start, end))
-    return f"within router {here} ({PLACE})" if start == end else f"{here} to {there} ({PLACE})"
+    return f"within router {here}" if start == end else f"{here} to {there}"

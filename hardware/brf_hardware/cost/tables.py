@@ -15,6 +15,7 @@ from brf_hardware.report.numbers import count, listed
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 SHOWN_NEURONS = 8
+LINK_NAMES = "A link is named by the routers that it joins: chip/column/row."
 RANGE = ("low", "nominal", "high")
 WORDS = ("price", "source", "limited by", "neurons over their share", "dead", "immortal")  # columns that may wrap
 _REFUSED = ("refused", "refused", "refused")
@@ -115,6 +116,8 @@ def budget_table(estimate: Estimate) -> Table:
         f"spike budget, a step every {quantity(estimate.costing.period, 's')}",
         *("layer", "spikes a step", "budget", "headroom", "limited by", "neurons over their share", "dead", "immortal"),
     )
+    if any("link" in budget.limited_by for budget in estimate.budgets):
+        table.caption = LINK_NAMES
     for budget in estimate.budgets:
         colour = "red" if budget.exceeded else "green"
         table.add_row(

@@ -3,7 +3,7 @@
 import math
 
 from brf_hardware.cost.budget import LayerBudget
-from brf_hardware.cost.tables import quantity
+from brf_hardware.cost.tables import LINK_NAMES, quantity
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.cost_cells import lacking_time, refused
 from brf_hardware.report.figures.budget import firing_rates
@@ -32,7 +32,7 @@ def budget(content: ReportContent) -> Section:
 def _table(content: ReportContent) -> Table:
     rows = [row for cost in content.targets for row in _rows(cost)]
     return Table(
-        "Spikes a step, mean over samples. Headroom: budget over spent.",
+        f"Spikes a step, mean over samples. Headroom: budget over spent. {LINK_NAMES}",
         ("target, layer", "step", "spent", "budget", "headroom", "limited by", "over their share", "dead", "immortal"),
         tuple(rows),
         numeric=frozenset({1, 2, 3, 4}),
