@@ -262,7 +262,7 @@ def test_a_silent_run_counts_its_updates_and_nothing_else():
     messages = np.zeros((3, 2, network.inputs), int)
     total = sum(count(network, messages, REFERENCE.run(network, messages)), Ledger())
     assert total == Ledger(
-        neuron_updates_idle=3 * 2 * 9, readout_updates=3 * 2 * 2, barriers=6, host_bytes_out=6 * 2 * 3
+        neuron_updates_idle=3 * 2 * 9, readout_updates=3 * 2 * 2, barriers=6, empty_steps=6, host_bytes_out=6 * 2 * 3
     )
 
 

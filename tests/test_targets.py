@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from networks import messages_for, random_network
 from brf_deploy.errors import InvalidInput
 from brf_deploy.reference import REFERENCE
 from brf_hardware.cost.estimate import Costing, estimate
+from brf_hardware.cost.range import Range
+from brf_hardware.report.sections.sources import used_figures
 from brf_hardware.targets import load_target, override, target_names
 from brf_hardware.targets.figure import Figure, Grade
 from brf_hardware.targets.neuron_factor import BRF, brf_factor
@@ -25,7 +28,7 @@ HOW = "run: python -m brf_hardware.targets.pages docs"
 
 
 def figures(target):
-    others = {"static_power": target.static_power, "host_power": target.host_power}
+    others = {name: getattr(target, name) for name in ("static_power", "host_power", "barriers_across_chips")}
     everything = {**target.energy, **{f"time {name}": figure for name, figure in target.time.items()}, **others}
     return {name: figure for name, figure in everything.items() if figure is not None}
 
@@ -52,6 +55,12 @@ def test_every_figure_and_limit_has_a_source_that_the_file_cites(name):
     assert {anchor.source for anchor in target.anchors} <= cited
     assert set(target.energy) <= set(ENERGY_TERMS)
     assert set(target.time) <= set(TIME_TERMS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_of_nothing_claims_no_source(name):
+    for term, figure in figures(load_target(name)).items():
+        assert any(figure.bounds) or (figure.source, figure.grade) == ("this file", Grade.ASSUMED), term
 
 
 @pytest.fixture(scope="module")
@@ -128,17 +137,36 @@ def test_brf_costs_one_to_six_lif_updates():
     assert BRF.multiplications == 6
 
 
-@pytest.mark.parametrize("neurons", [(12,), (8, 5), (12, 12, 12)])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_fpga_times_are_the_cycles_of_the_verilog(seed, neurons):
-    """An estimate's time is the closed formula of cycles, exactly but for rounding; stored zeros are walked, too."""
+def of(network, messages, trace, target):
+    return estimate(network, trace, target, messages=messages)
+
+
+def verilog_case(neurons, seed):
+    """A network, messages that some steps lack, the trace, and the cycles of the closed formula."""
     network = random_network(seed=seed, neurons=neurons, outputs=3, weight_bits=12)
     messages = messages_for(network, 40, 2, seed)
-    messages[:, :, 0] = 1  # no step without an event: such a step has a beat of its own
     trace = REFERENCE.run(network, messages)
-    found = estimate(network, trace, load_target("generic-fpga"), messages=messages).work.timing.busy_time.nominal
-    # 41.7 ns a cycle; the file rounds each product to 0.1 ns.
-    assert found == pytest.approx(float(cycle_model(network).of_run(messages, trace).sum()) * 41.7e-9, rel=1e-3)
+    return network, messages, trace, int(cycle_model(network).of_run(messages, trace).sum())
+
+
+@pytest.mark.parametrize("neurons", [(12,), (8, 5), (12, 12, 12)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fpga_times_and_energies_are_the_cycles_of_the_verilog(seed, neurons):
+    network, messages, trace, cycles = verilog_case(neurons, seed)
+    found = of(network, messages, trace, load_target("generic-fpga"))
+    assert found.ledger.empty_steps == (~messages.any(axis=2)).sum() > 0
+    # Nominal figures of the file are 41.7 ns and 150 pJ a cycle, without rounding.
+    assert found.work.timing.busy_time.nominal == pytest.approx(cycles * 41.7e-9, rel=1e-12)
+    dynamic = sum(energy.nominal for energy in found.energy_by_term.values())
+    assert dynamic == pytest.approx(cycles * 150e-12, rel=1e-12)
+
+
+def test_fpga_leaves_out_what_it_says():
+    """An event at a single neuron takes two cycles of which one is counted."""
+    network, messages, trace, cycles = verilog_case((6, 1), 0)
+    found = of(network, messages, trace, load_target("generic-fpga"))
+    left = int(trace.layers[0].spikes.sum() + trace.layers[1].spikes[:-1].sum())
+    assert found.work.timing.busy_time.nominal == pytest.approx((cycles - left) * 41.7e-9, rel=1e-12)
 
 
 def test_a_barrier_across_chips_takes_what_was_measured_there():
@@ -147,8 +175,21 @@ def test_a_barrier_across_chips_takes_what_was_measured_there():
     assert Costing.of(network, several).fabric.chips > 1
     assert Costing.of(network, several).prices.time["barriers"].bounds == (5800, 13000, 16200)
     assert Costing.of(network, target).prices.time["barriers"].high == 1800
+    assert several.barrier_time(1) == several.time["barriers"]
+    assert (several.barrier_time(2).source, several.barrier_time(2).unit) == ("Frady 2020", "ns")
     mine = override(several, "time.barriers=700")
     assert Costing.of(network, mine).prices.time["barriers"].bounds == (700, 700, 700)
+
+
+def test_a_report_cites_the_barrier_in_force():
+    target = override(load_target("loihi1"), "limits.neurons_per_core=1", "limits.cores_per_chip=8", "limits.mesh=2x1")
+    network, messages, trace, _ = verilog_case((12,), 0)
+    found = {name: (figure, force) for name, figure, force in used_figures(of(network, messages, trace, target))}
+    assert found["time: barriers"] == (target.barriers_across_chips, Range(5800, 13000, 16200))
+    fpga = load_target("generic-fpga")
+    network, messages, trace, _ = verilog_case((8, 5), 0)
+    found = {name: force.nominal for name, _, force in used_figures(of(network, messages, trace, fpga))}
+    assert (found["time: barriers"], found["energy: barriers"]) == (2 * 333.6, 2 * 1200)
 
 
 def test_fewer_cores_do_not_change_how_a_core_works():
@@ -167,6 +208,32 @@ def test_fewer_cores_do_not_change_how_a_core_works():
 def test_settings_that_mean_nothing_are_refused(name, setting, reason):
     with pytest.raises(InvalidInput, match=reason):
         override(load_target(name), setting)
+
+
+def test_xylo_has_a_latency_once_its_limits_are_lifted():
+    lifted = override(load_target("xylo-a2"), "limits.state_bytes_per_neuron=none")
+    network, messages, trace, _ = verilog_case((12,), 0)
+    found = of(network, messages, trace, lifted)
+    assert not found.untimed
+    assert found.work.timing.busy_time.nominal > 0
+    assert found.operations[0].total_energy is None  # energies are unpriced
+
+
+def test_price_tables_without_times_state_no_static_energy():
+    network, messages, trace, _ = verilog_case((12,), 0)
+    for name in ("horowitz45-int8", "fp32-convention"):
+        found = of(network, messages, trace, load_target(name))
+        assert found.unpriced == ()
+        assert found.operations[0].static_power.high == 0
+        assert found.operations[0].static_energy is None
+
+
+def test_the_index_page_names_every_command_that_takes_set(manual):
+    commands = [entry.load() for entry in entry_points(group="brf_deploy.commands")]
+    names = [command.name for command in commands if any("--set" in option.opts for option in command.params)]
+    assert "report" in names
+    sentence = re.search(r"`--set KEY=VALUE` of (.*?) replaces", manual["targets/README.md"])[1]
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(names)
 
 
 def test_a_file_may_build_on_the_shipped_target_of_its_name(tmp_path):

@@ -20,7 +20,8 @@ class CoreActivity:
     """Counts of each step, sample and core (time, batch, cores), and messages on each link (time, batch, links).
 
     What a spike causes stands at the step in which it was fired, when its message is sent and its synapses are read.
-    Only `neuron_updates_driven` asks when the sum reaches the neuron: recurrent spikes a step later.
+    Only `neuron_updates_driven` asks when the sum reaches the neuron: recurrent spikes a step later. Empty steps stand
+    at the first core.
     """
 
     neuron_updates_idle: Ints
@@ -33,6 +34,7 @@ class CoreActivity:
     graded_operations: Ints
     zero_operations: Ints
     synaptic_words: Ints
+    empty_steps: Ints
     link_messages: Ints
 
     @classmethod
@@ -70,6 +72,8 @@ def activities(network: IntegerNetwork, messages: Ints, trace: Trace, fabric: Fa
         found.append(activity + _updates(fabric, index, driven))
         below, graded = spikes, False
     found[0] += _activity(events, fabric, messages_in=ahead[0].reach)
+    empty: Bools = np.asarray(~events.any(axis=2, keepdims=True))
+    found[0] += _activity(empty, fabric, empty_steps=np.eye(1, fabric.cores, dtype=np.int64))
     outputs = np.ones((*events.shape[:2], network.outputs), bool)
     readout = _activity(outputs, fabric, readout_updates=fabric.members(-1))
     return (*found, readout + _synapses(below, ahead[-1], fabric))

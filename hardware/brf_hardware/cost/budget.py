@@ -17,7 +17,7 @@ from brf_deploy.arrays import Floats, Ints
 from brf_deploy.network import IntegerNetwork
 from brf_hardware.cost.activity import spike_effects
 from brf_hardware.cost.fabric import Fabric
-from brf_hardware.cost.latency import NOMINAL, resource_names, resources
+from brf_hardware.cost.latency import NOMINAL, resource_label, resource_names, resources
 from brf_hardware.cost.prices import Prices
 from brf_hardware.cost.timing import NANO, Timing
 from brf_hardware.cost.work import Work
@@ -81,17 +81,12 @@ def _layer_budget(
         layer=network.layers[index].name,
         budget=float(budgets[scarce]),
         spent=spent,
-        limited_by=_resource(stage, place),
+        limited_by=resource_label(stage, place),
         neuron_budget=share,
         over=np.flatnonzero(rates > share),
         dead=np.flatnonzero(fired == 0),
         immortal=np.flatnonzero(rates >= IMMORTAL_RATE),
     )
-
-
-def _resource(stage: str, place: str) -> str:
-    """``messages of core 3``, ``core 3`` where a core does one thing after another, ``link 0/1/2 to ...``."""
-    return {"links": f"link {place}", "core": f"core {place}"}.get(stage, f"{stage} of core {place}")
 
 
 def _spike_times(network: IntegerNetwork, index: int, fabric: Fabric, prices: Prices) -> Floats:

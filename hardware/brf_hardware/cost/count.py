@@ -21,8 +21,9 @@ def count(network: IntegerNetwork, messages: Ints, trace: Trace, fabric: Fabric 
     """Ledger of each layer and, last, of the readout, for the run that `trace` recorded.
 
     messages (time, batch, inputs): as the network sees them (`Encoding.present`). fabric: None counts as if all neurons
-    lay on one core. Barriers and bytes to the host count for the readout, input events and their bytes for the first
-    layer. Raises `InvalidInput` where network, messages, trace and fabric do not belong together, or nothing ran.
+    lay on one core. Barriers and bytes to the host count for the readout; input events, their bytes and steps without
+    any for the first layer. Raises `InvalidInput` where network, messages, trace and fabric do not belong together, or
+    nothing ran.
     """
     placed = one_core(network) if fabric is None else fabric
     parts = [
@@ -97,5 +98,6 @@ def _ledger(activity: CoreActivity, fabric: Fabric) -> Ledger:
         neuron_updates_idle=int(activity.neuron_updates_idle.sum()),
         neuron_updates_driven=int(activity.neuron_updates_driven.sum()),
         readout_updates=int(activity.readout_updates.sum()),
+        empty_steps=int(activity.empty_steps.sum()),
         **by_term,
     )

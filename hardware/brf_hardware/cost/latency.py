@@ -3,7 +3,7 @@
 Each core works in three stages, each link in one; the time of a stage is a sum of counts times ns:
 
     neurons   updates, spikes fired, messages sent
-    messages  messages received and the operations on synapses that they cause
+    messages  messages received and the operations on synapses that they cause, and steps without an input event
     memory    words of weights fetched
     links     messages carried, at the time of the link's kind
 
@@ -29,10 +29,10 @@ from brf_hardware.cost.range import Range
 
 CORE_STAGES: Mapping[str, tuple[str, ...]] = {
     "neurons": ("neuron_updates_idle", "neuron_updates_driven", "readout_updates", "spikes", "messages_out"),
-    "messages": ("messages_in", "synaptic_operations", "graded_operations", "zero_operations"),
+    "messages": ("messages_in", "synaptic_operations", "graded_operations", "zero_operations", "empty_steps"),
     "memory": ("synaptic_words",),
 }
-LINKS = "links"
+LINKS, WHOLE_CORE = "links", "core"
 LOW, NOMINAL, HIGH = range(3)
 
 
@@ -79,9 +79,14 @@ def nominal_step_times(activity: CoreActivity, fabric: Fabric, prices: Prices) -
 
 def resource_names(fabric: Fabric, prices: Prices) -> tuple[tuple[str, str], ...]:
     """What can be busy: (stage, a core's number) for each stage and core, then (``links``, a link's ends) for each."""
-    stages = ("core",) if prices.sequential else tuple(CORE_STAGES)
+    stages = (WHOLE_CORE,) if prices.sequential else tuple(CORE_STAGES)
     cores = [(stage, str(core)) for stage in stages for core in range(fabric.cores)]
     return (*cores, *((LINKS, name) for name in fabric.link_names))
+
+
+def resource_label(stage: str, place: str) -> str:
+    """``messages of core 3``, ``core 3`` where a core does one thing after another, ``link 0/1/2 to 0/2/2``."""
+    return {LINKS: f"link {place}", WHOLE_CORE: f"core {place}"}.get(stage, f"{stage} of core {place}")
 
 
 def resources(activity: CoreActivity, fabric: Fabric, prices: Prices, bound: int) -> Floats:

@@ -15,8 +15,8 @@ class Ledger:
     that step. readout_updates: every readout at every step.
     hops_east_west, hops_north_south: routers passed by messages, XY routing. messages_within_router: messages that
     stay at their router. chip_crossings: messages that leave their chip, once for each chip border. barriers: steps
-    after which the cores wait for each other, once a chip. host_bytes_in, host_bytes_out: input messages and readouts
-    that cross the host's interface.
+    after which the cores wait for each other, once a chip. empty_steps: steps without an input event. host_bytes_in,
+    host_bytes_out: input messages and readouts that cross the host's interface.
     """
 
     spikes: int = 0
@@ -33,6 +33,7 @@ class Ledger:
     messages_within_router: int = 0
     chip_crossings: int = 0
     barriers: int = 0
+    empty_steps: int = 0
     host_bytes_in: int = 0
     host_bytes_out: int = 0
 

@@ -51,10 +51,9 @@ def _for_brf(figures: Mapping[str, Figure], factor: Figure | None) -> dict[str, 
 def _barrier(target: Target, fabric: Fabric) -> Range | None:
     """ns of a barrier: the figure across chips where there are several; else the last entry of the target's table that
     the routers reach, within the range of its figure."""
-    if fabric.chips > 1 and target.barriers_across_chips is not None:
-        return Range.of(target.barriers_across_chips)
-    figure = target.time.get(BARRIERS)
-    reached = [time for least, time in target.barriers_by_routers if least <= fabric.routers]
+    figure = target.barrier_time(fabric.chips)
+    within_a_chip = figure is target.time.get(BARRIERS)
+    reached = [time for least, time in target.barriers_by_routers if within_a_chip and least <= fabric.routers]
     if not reached:
         return None if figure is None else Range.of(figure)
     nominal = reached[-1]

@@ -78,6 +78,9 @@ def index_page(targets: Iterable[Target]) -> str:
         "```",
         "A figure is `{ pJ = [low, nominal, high], source, grade, note }` under its unit, one number for all three; a "
         "text in its place is a cost of 0 that says which other figure holds it.",
+        'A core that does one thing after another has `stages = "sequential"`, a chip where each layer has a barrier '
+        'has `barriers_are_of = "layer"`, and `barriers_across_chips = { ns = 13000, source, grade, note }` is the '
+        "time of a barrier at which several chips meet.",
     )
 
 

@@ -129,3 +129,8 @@ class Target:
     neuron_factor: Figure | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
     anchors: tuple[Anchor, ...] = ()
+
+    def barrier_time(self, chips: int) -> Figure | None:
+        """ns of a barrier at which so many chips meet, None where it is unknown; `barriers_by_routers` is not asked."""
+        across = self.barriers_across_chips
+        return self.time.get("barriers") if chips == 1 or across is None else across

@@ -18,7 +18,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "synapses": ("synaptic_operations", "graded_operations", "zero_operations", "synaptic_words"),
     "neuron updates": ("neuron_updates_idle", "neuron_updates_driven"),
     "readout updates": ("readout_updates",),
-    "spikes and messages": ("spikes", "axon_messages"),
+    "spikes and messages": ("spikes", "axon_messages", "empty_steps"),
     "mesh": ("hops_east_west", "hops_north_south", "messages_within_router", "chip_crossings"),
     "barriers": ("barriers",),
     "host": ("host_bytes_in", "host_bytes_out"),

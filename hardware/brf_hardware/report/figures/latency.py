@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from brf_hardware.cost.estimate import Estimate
-from brf_hardware.cost.latency import LINKS, resource_names
+from brf_hardware.cost.latency import resource_label, resource_names
 from brf_hardware.cost.range import Range
 from brf_hardware.cost.tables import quantity
 from brf_hardware.cost.timing import NANO, Timing
@@ -56,9 +56,8 @@ def _parts(estimate: Estimate, timing: Timing) -> Iterator[Part]:
     for stage, share in estimate.bound_by.items():
         busiest = max((index for index, name in enumerate(names) if name[0] == stage), key=lambda i: timing.busy[i])
         if seconds := float(timing.busy[busiest]) / timing.steps:
-            where = "link" if stage == LINKS else "core"
             note = f"{quantity(seconds, 's')}, decides {share:.0%}"
-            yield Part(f"{stage}, {where} {names[busiest][1]}", seconds, note)
+            yield Part(resource_label(*names[busiest]), seconds, note)
 
 
 def _panel(axes: Axes, title: str, parts: list[Part]) -> None:

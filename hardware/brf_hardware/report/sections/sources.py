@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from brf_hardware.cost.estimate import Estimate
+from brf_hardware.cost.prices import BARRIERS
 from brf_hardware.cost.range import Range
 from brf_hardware.report.content import ReportContent
 from brf_hardware.report.cost_cells import NONE, words
@@ -57,11 +58,13 @@ def used_figures(estimate: Estimate) -> Iterator[tuple[str, Figure, Range]]:
     target, ledger, prices = estimate.target, estimate.ledger, estimate.costing.prices
     for term, figure in target.energy.items():
         if term in estimate.energy_by_term:
-            yield f"energy: {words(term)}", figure, Range.of(figure)
-    for term, figure in target.time.items():
+            # A barrier's by the layers, routers and chips in use.
+            yield f"energy: {words(term)}", figure, prices.energy[term] if term == BARRIERS else Range.of(figure)
+    barrier = target.barrier_time(estimate.costing.fabric.chips)
+    times = target.time if barrier is None else {**target.time, BARRIERS: barrier}
+    for term, figure in times.items():
         if getattr(ledger, term, ledger.axon_messages):
-            barrier = term == "barriers"  # by the number of routers in use
-            yield f"time: {words(term)}", figure, prices.time[term] if barrier else Range.of(figure)
+            yield f"time: {words(term)}", figure, prices.time[term] if term == BARRIERS else Range.of(figure)
     rest = {"BRF update": target.neuron_factor, "static power": target.static_power, "host power": target.host_power}
     for name, power in rest.items():
         if power is not None:
