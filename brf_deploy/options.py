@@ -1,10 +1,24 @@
 """Options that several commands share, spelled and explained once."""
 
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import click
 
 from brf_deploy.task import task_names
+
+
+class FiniteRange(click.FloatRange):
+    """A `click.FloatRange` that refuses NaN, which passes every comparison with a bound, and infinities."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, within the range."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
 
 data_option = click.option(
     "--data",

@@ -10,12 +10,19 @@ from brf_deploy.errors import InvalidInput
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write `data` beside `path`, then rename; folders are made. Raises `InvalidInput` where that is impossible."""
-    part = _part(path)
+    """Write `data` beside `path`, then rename; folders are made. Raises `InvalidInput` where that is impossible.
+
+    A device or a pipe is written to as it is, and behind a link the file that it names is replaced.
+    """
+    place = path.resolve()
+    part = _part(place)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists() and not place.is_file():
+            place.write_bytes(data)
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
-        part.replace(path)
+        part.replace(place)
     except OSError as error:
         with suppress(OSError):
             part.unlink()

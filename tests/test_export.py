@@ -14,7 +14,7 @@ from brf_deploy.errors import CertificateViolation, InvalidInput, Unavailable, U
 from brf_deploy.exporter import Export, export_network, exporter_names, identifier, load_exporter
 from brf_deploy.network import UncertifiedNetwork
 from brf_deploy.network_file import save_network
-from brf_deploy.whole_file import write_whole_folder
+from brf_deploy.whole_file import write_whole, write_whole_folder
 
 
 class Folder:
@@ -148,3 +148,17 @@ def test_every_declared_format_loads(monkeypatch):
         assert found.name == name
         assert found.suffix is None or found.suffix.startswith(".")
         assert found.description
+
+
+def test_a_pipe_or_device_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert not pipe.is_file()
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_whole(tmp_path / "link", b"there")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"there"

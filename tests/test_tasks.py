@@ -1,6 +1,7 @@
 """Tasks: real data in the promised form, and damaged files refused by name."""
 
 import gzip
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -211,3 +212,27 @@ def test_mnist_images_are_complete(data_dir):
     assert test.messages.shape == (784, 10_000, 1)
     assert test.labels[:5].tolist() == [7, 2, 1, 0, 4]
     assert SMNIST.load("train", data_dir).count == 60_000
+
+
+def test_a_damaged_matlab_file_is_refused_or_read(tmp_path):
+    rng, path = np.random.default_rng(1), tmp_path / "a.mat"
+    savemat(path, {"x": np.arange(6.0).reshape(2, 3), "y": np.ones(2, np.int16)})
+    whole, refused = path.read_bytes(), 0
+    for _ in range(600):
+        damaged = bytearray(whole)
+        for position in rng.integers(128, len(whole), 2):
+            damaged[position] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            read_matlab(path)
+        except InvalidFile:
+            refused += 1
+    assert refused > 100
+
+
+def test_an_empty_compressed_element_is_refused(tmp_path):
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    packed = zlib.compress(b"")
+    (tmp_path / "a.mat").write_bytes(header + np.array([15, len(packed)], "<u4").tobytes() + packed)
+    with pytest.raises(InvalidFile, match="empty"):
+        read_matlab(tmp_path / "a.mat")

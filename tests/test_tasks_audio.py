@@ -14,6 +14,7 @@ from brf_training.tasks import fsdd, gsc
 from brf_training.tasks.encoder import AudioEncoder
 from brf_training.tasks.fsdd import FSDD
 from brf_training.tasks.gsc import GSC, WORDS
+from brf_training.tasks.recordings import read_wav
 
 ENCODERS = {"8 kHz": fsdd.ENCODER, "16 kHz": gsc.ENCODER}
 
@@ -248,3 +249,15 @@ def test_real_recordings(data_dir, tmp_path):
     test = FSDD.load("test", tmp_path)
     assert np.bincount(test.labels).tolist() == [30] * 10
     assert zlib.crc32(test.arrays[0]) == 2783121975
+
+
+def test_a_damaged_wav_header_is_refused_or_read(tmp_path):
+    rng, whole, refused = np.random.default_rng(0), wav(tone(8000, 300, 0.01)), 0
+    for _ in range(500):
+        damaged = bytearray(whole)
+        damaged[rng.integers(44)] = rng.integers(256)
+        try:
+            read_wav(tmp_path / "a.tar.gz", "a.wav", bytes(damaged), 8000)
+        except InvalidFile:
+            refused += 1
+    assert refused > 100

@@ -11,7 +11,7 @@ from training_tasks import TONES, tones_recipe
 
 from brf_deploy.cli import main
 from brf_deploy.errors import InvalidFile, InvalidInput, Unsupported
-from brf_deploy.float_file import load_float_network
+from brf_deploy.float_file import load_float_network, save_float_network
 from brf_deploy.network_file import load_network
 from brf_deploy.quantization import QuantizationConfig
 from brf_deploy.reference import REFERENCE
@@ -249,3 +249,22 @@ def test_a_network_trained_in_float64_stays_so(tmp_path):
     network = load_float_network(tmp_path / MODEL)
     assert network.layers[0].input_weight.dtype == np.float64
     assert from_float_network(network).readout.tau.dtype == torch.float64
+
+
+def test_a_model_is_not_trained_on_with_steps_in_another_order(tmp_path, trained):
+    source = load_float_network(trained.path)
+    steps = len(TONES.load("train", None).messages)
+    turned = replace(source, encoding=replace(source.encoding, permutation=np.arange(steps)[::-1].copy()))
+    save_float_network(turned, tmp_path / "turned.safetensors")
+    recipe = replace(tones_recipe(), network=TrainedNetwork.at(tmp_path / "turned.safetensors"))
+    with pytest.raises(InvalidInput, match="in another order"):
+        train_network(recipe, TONES, None, tmp_path / "out")
+
+
+@pytest.mark.parametrize("option", ["--learning-rate", "--spike-budget", "--keep", "--time-limit"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_number_that_is_none_is_refused(tmp_path, option, value):
+    result = CliRunner().invoke(main, ["train", "digits", option, value, "--out", str(tmp_path / "run")])
+    assert result.exit_code == 2
+    assert option in result.output
+    assert not (tmp_path / "run").exists()

@@ -2,9 +2,13 @@
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from brf_deploy.arrays import Ints
+from brf_deploy.encoding import Encoding
+from brf_deploy.errors import InvalidInput
 from brf_deploy.evaluation import check_task
 from brf_deploy.float_file import load_float_network
 from brf_deploy.quantization import measure_ranges
@@ -81,4 +85,14 @@ def _trained(start: TrainedNetwork, task: Task) -> RecurrentNetwork:
     start.check()
     source = load_float_network(start.path)
     check_task(source, task)
+    if not np.array_equal(_order(source.encoding), _order(task.encoding)):
+        raise InvalidInput(
+            f"model '{start.path}': it sees the steps of a sample in another order than task '{task.name}' has them; "
+            "further training would take its inputs apart. Train on the task whose order it was trained with"
+        )
     return from_float_network(source)
+
+
+def _order(encoding: Encoding) -> Ints:
+    """The order of steps; empty where they keep theirs."""
+    return np.empty(0, np.int64) if encoding.permutation is None else encoding.permutation

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from brf_deploy.options import FiniteRange
 from brf_hardware.targets.load import target_names
 from brf_hardware.targets.terms import ALLOCATIONS
 
@@ -18,7 +19,7 @@ optional_target_option = click.option("--target", "targets", metavar="A,B", help
 
 rate_option = click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="HZ",
     help="Answers a second in real time: steps where the task answers at each, else samples.  [default: the network's]",
 )

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from brf_deploy.data_directory import data_root
 from brf_deploy.errors import BrfError, InvalidInput
-from brf_deploy.options import data_option
+from brf_deploy.options import FiniteRange, data_option
 from brf_deploy.output import console
 from brf_deploy.task import load_task
 
@@ -39,15 +39,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 OVERRIDES: dict[str, tuple[str, Any, str]] = {
     "--epochs": ("N", click.IntRange(1, 10**6), "Instead of the recipe's."),
     "--seed": ("N", click.IntRange(0, 2**63 - 1), "Instead of the recipe's."),
-    "--learning-rate": ("X", click.FloatRange(1e-9, 10), "Instead of the recipe's."),
+    "--learning-rate": ("X", FiniteRange(1e-9, 10), "Instead of the recipe's."),
     "--batch-size": ("N", click.IntRange(1, 10**6), "Instead of the recipe's."),
     "--patience": ("N", click.IntRange(1, 10**6), "Stop after N epochs without a better one."),
     "--weight-bits": ("N", click.INT, "Train the integer network: bits of a synapse, 2..16."),
     "--coefficient-bits": ("N", click.INT, "The same: bits of damping and rotation, 4..16."),
     "--state-bits": ("N", click.INT, "The same: bits of a state word, 12..32."),
-    "--spike-budget": ("N", click.FloatRange(0, min_open=True), "Hidden spikes that a sample may cost."),
-    "--synop-budget": ("N", click.FloatRange(0, min_open=True), "Synaptic operations that a sample may cost."),
-    "--keep": ("SHARE", click.FloatRange(0, 1, min_open=True), "Prune to this share of each source's synapses."),
+    "--spike-budget": ("N", FiniteRange(0, min_open=True), "Hidden spikes that a sample may cost."),
+    "--synop-budget": (
+        "N",
+        FiniteRange(0, min_open=True),
+        "Synaptic operations that hidden spikes of a sample may cause, input events apart.",
+    ),
+    "--keep": ("SHARE", FiniteRange(0, 1, min_open=True), "Prune to this share of each source's synapses."),
 }
 
 
@@ -81,13 +85,13 @@ def overrides(command: Command) -> Command:
 @overrides
 @click.option(
     "--time-limit",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="MINUTES",
     help="Stop before an epoch that would end later; --resume goes on.",
 )
 @click.option(
     "--checkpoint-minutes",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=5.0,
     show_default=True,
     metavar="MINUTES",

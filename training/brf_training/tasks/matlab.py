@@ -28,7 +28,7 @@ def read_matlab(path: Path) -> dict[str, Array]:
     """Numeric variables by name, in the file's storage types; raises `InvalidFile` for a file that is not whole."""
     try:
         return dict(_variables(path.read_bytes()))
-    except (ValueError, zlib.error) as error:
+    except (ValueError, IndexError, zlib.error) as error:
         raise InvalidFile(f"'{path}': not a whole MATLAB 5 file ({error})") from error
 
 
@@ -37,7 +37,10 @@ def _variables(content: bytes) -> Iterator[tuple[str, Array]]:
         raise ValueError("it does not start with a little-endian level 5 header")
     for kind, body in _elements(content[HEADER:]):
         if kind == COMPRESSED:
-            kind, body = next(_elements(zlib.decompress(body)))
+            inner = next(_elements(zlib.decompress(body)), None)
+            if inner is None:
+                raise ValueError("a compressed element is empty")
+            kind, body = inner
         variable = _matrix(body) if kind == MATRIX else None
         if variable is not None:
             yield variable

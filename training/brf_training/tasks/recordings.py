@@ -51,7 +51,7 @@ def read_wav(path: Path, name: str, content: bytes, rate: int) -> npt.NDArray[np
         with wave.open(io.BytesIO(content)) as file:
             form = (file.getnchannels(), 8 * file.getsampwidth(), file.getframerate())
             count, frames = file.getnframes(), file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk longer than the file
         raise InvalidFile(f"'{path}': '{name}' is not a whole .wav file ({error}); {advice(path)}") from error
     if form != (1, 16, rate):
         channels, bits, found = form
