@@ -1,7 +1,7 @@
 """What a network costs on a target: the ledger of a run, its latency and energy, and what they are held against."""
 
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from brf_deploy.arrays import Ints
 from brf_deploy.backend import check_inputs
@@ -26,8 +26,8 @@ from brf_hardware.targets.target import Target
 class Costing:
     """A network placed on a target, ready to price runs; chunks of samples are measured apart and added.
 
-    mapping: None for a bare price table, which has no cores to place neurons on. by_factor: `prices` with the target's
-    neuron factor at its low and its high value alone. period: seconds of a step in real time.
+    mapping: None for a bare price table, which has no cores to place neurons on. period: seconds of a step in real
+    time.
     """
 
     network: IntegerNetwork
@@ -35,7 +35,6 @@ class Costing:
     mapping: Mapping | None
     fabric: Fabric
     prices: Prices
-    by_factor: tuple[Prices, Prices]
     period: float
 
     @classmethod
@@ -53,12 +52,12 @@ class Costing:
         if mapping is None:
             mapping = place(network, target)
         fabric = _fabric(network, target, mapping)
-        return cls(network, target, mapping, fabric, Prices.of(target, fabric), _by_factor(target, fabric), step)
+        return cls(network, target, mapping, fabric, Prices.of(target, fabric), step)
 
     def measure(self, messages: Ints, trace: Trace) -> Work:
         """The work of one run; messages (time, batch, inputs) in the order of the data set."""
         checked = check_inputs(self.network, messages)
-        return measure(self.network, checked, trace, self.fabric, self.prices, self.by_factor, self.period)
+        return measure(self.network, checked, trace, self.fabric, self.prices, self.period)
 
     def estimate(self, work: Work) -> "Estimate":
         """Price the work of one run, or the sum of several."""
@@ -164,17 +163,6 @@ def place(network: IntegerNetwork, target: Target, allocation: str = "assumed") 
     from brf_hardware.mapping import map_network
 
     return map_network(network, target, allocation)
-
-
-def _by_factor(target: Target, fabric: Fabric) -> tuple[Prices, Prices]:
-    factor = target.neuron_factor
-    if factor is None:
-        return Prices.of(target, fabric), Prices.of(target, fabric)
-    low, high = (
-        replace(target, neuron_factor=replace(factor, low=value, nominal=value, high=value))
-        for value in (factor.low, factor.high)
-    )
-    return Prices.of(low, fabric), Prices.of(high, fabric)
 
 
 def _fabric(network: IntegerNetwork, target: Target, mapping: Mapping | None) -> Fabric:

@@ -1,7 +1,7 @@
 """The figures of a target as they apply to a BRF network on given cores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brf_hardware.cost.fabric import Fabric
 from brf_hardware.cost.range import Range
@@ -14,24 +14,42 @@ IDLE, DRIVEN, BARRIERS = "neuron_updates_idle", "neuron_updates_driven", "barrie
 @dataclass(frozen=True, eq=False)
 class Prices:
     """energy: pJ for each count of a ledger term. time: ns for each count on a core or link. A term without an entry
-    is unpriced. sequential: whether a core does one thing after another instead of overlapping its stages."""
+    is unpriced. sequential: whether a core does one thing after another instead of overlapping its stages.
+    times_by_factor: as time, with the target's neuron factor at its low and at its high value."""
 
     energy: Mapping[str, Range]
     time: Mapping[str, Range]
     sequential: bool
+    times_by_factor: tuple[Mapping[str, Range], Mapping[str, Range]]
 
     @classmethod
     def of(cls, target: Target, fabric: Fabric) -> "Prices":
         """Prices of `target` for BRF neurons, and of a barrier for the layers, routers and chips of `fabric`."""
-        energy, time = (_for_brf(figures, target.neuron_factor) for figures in (target.energy, target.time))
-        barrier = _barrier(target, fabric)
-        if barrier is not None:
-            time[BARRIERS] = barrier
+        factor, barrier = target.neuron_factor, _barrier(target, fabric)
+        energy = _for_brf(target.energy, factor)
+        low, time, high = (_for_brf(target.time, one) for one in (_at(factor, 0), factor, _at(factor, 2)))
+        for times in (low, time, high):
+            if barrier is not None:
+                times[BARRIERS] = barrier
         if target.barriers_of_layers:
-            for figures in (energy, time):
+            for figures in (energy, low, time, high):
                 if BARRIERS in figures:
                     figures[BARRIERS] *= fabric.layers
-        return cls(energy, time, target.sequential)
+        return cls(energy, time, target.sequential, (low, high))
+
+    @property
+    def at_factor_bounds(self) -> tuple["Prices", "Prices"]:
+        """The same with the times that the neuron factor's low and its high value lead to."""
+        low, high = self.times_by_factor
+        return replace(self, time=low), replace(self, time=high)
+
+
+def _at(factor: Figure | None, bound: int) -> Figure | None:
+    """The factor known to be its low (0), nominal or high (2) value."""
+    if factor is None:
+        return None
+    value = factor.bounds[bound]
+    return replace(factor, low=value, nominal=value, high=value)
 
 
 def _for_brf(figures: Mapping[str, Figure], factor: Figure | None) -> dict[str, Range]:

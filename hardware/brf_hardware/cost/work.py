@@ -44,35 +44,22 @@ class Work:
 
 
 def measure(
-    network: IntegerNetwork,
-    messages: Ints,
-    trace: Trace,
-    fabric: Fabric,
-    prices: Prices,
-    by_factor: tuple[Prices, Prices],
-    period: float,
+    network: IntegerNetwork, messages: Ints, trace: Trace, fabric: Fabric, prices: Prices, period: float
 ) -> Work:
     """The work of the run that `trace` recorded, with steps that begin every `period` seconds in real time.
 
-    by_factor: prices with the neuron factor at its low and its high value, where only nominal times are looked at.
     messages (time, batch, inputs): as the network sees them. Raises `InvalidInput` where the arguments do not belong
     together, or nothing ran.
     """
     parts = [
-        _chunk(network, some, part, fabric, prices, by_factor, period)
+        _chunk(network, some, part, fabric, prices, period)
         for some, part in sample_chunks(network, messages, trace, fabric)
     ]
     return sum(parts[1:], start=parts[0])
 
 
 def _chunk(
-    network: IntegerNetwork,
-    messages: Ints,
-    trace: Trace,
-    fabric: Fabric,
-    prices: Prices,
-    by_factor: tuple[Prices, Prices],
-    period: float,
+    network: IntegerNetwork, messages: Ints, trace: Trace, fabric: Fabric, prices: Prices, period: float
 ) -> Work:
     found = activities(network, messages, trace, fabric)
     whole = sum(found[1:], start=found[0])
@@ -82,13 +69,11 @@ def _chunk(
         spikes=tuple(layer.spikes.sum(axis=(0, 1), dtype=np.int64) for layer in trace.layers),
         samples=messages.shape[1],
         steps=messages.shape[0],
-        timing=None if missing else _timing(whole, fabric, prices, by_factor, period),
+        timing=None if missing else _timing(whole, fabric, prices, period),
         untimed=missing,
     )
 
 
-def _timing(
-    activity: CoreActivity, fabric: Fabric, prices: Prices, by_factor: tuple[Prices, Prices], period: float
-) -> Timing:
-    low, high = (nominal_step_times(activity, fabric, moved) for moved in by_factor)
+def _timing(activity: CoreActivity, fabric: Fabric, prices: Prices, period: float) -> Timing:
+    low, high = (nominal_step_times(activity, fabric, moved) for moved in prices.at_factor_bounds)
     return Timing.of(step_times(activity, fabric, prices), (low, high), period)
