@@ -1,8 +1,8 @@
-"""What every backend looks like, and how backends are found."""
+"""What every backend looks like, and how backends are found; those of float networks in `float_backend`."""
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from brf_deploy.arrays import Ints
 from brf_deploy.errors import InvalidInput, Unavailable
@@ -10,7 +10,10 @@ from brf_deploy.network import IntegerNetwork
 from brf_deploy.registry import load_entry, names
 from brf_deploy.trace import Record, Trace
 
+Kind = Literal["integer", "float"]  # of network
 GROUP = "brf_deploy.backends"
+FLOAT_GROUP = "brf_deploy.float_backends"
+GROUPS: dict[Kind, str] = {"integer": GROUP, "float": FLOAT_GROUP}
 PREFERRED = ("fast", "reference")  # what runs a network where no backend is named: the first that is present
 
 
@@ -22,15 +25,20 @@ class Availability:
     detail: str
 
 
-class Backend(Protocol):
-    """Runs an integer network bit for bit as `brf_deploy.reference` does."""
+class Named(Protocol):
+    """What a backend of either kind has."""
 
     name: str
-    slow: bool  # seconds a sample, so that `verify` runs it only when it is asked for
 
     def availability(self) -> Availability:
         """Whether this backend can run here, without importing anything heavy."""
         ...
+
+
+class Backend(Named, Protocol):
+    """Runs an integer network bit for bit as `brf_deploy.reference` does."""
+
+    slow: bool  # seconds a sample, so that `verify` runs it only when it is asked for
 
     def run(self, network: IntegerNetwork, inputs: Ints, record: Record = Record.STATES) -> Trace:
         """Run messages (time, batch, inputs), in the order of the data set, from silence."""
@@ -53,16 +61,31 @@ def backend_names() -> list[str]:
 def load_backend(name: str | None) -> Backend:
     """The backend of that name, or for None the first of `PREFERRED` that is present.
 
-    Raises `InvalidInput` for an unknown one, `Unavailable` for an absent one.
+    Raises `InvalidInput` for one that is unknown or runs float networks, `Unavailable` for an absent one.
     """
     if name is None:
         return _preferred()
-    backend: Backend = load_entry(GROUP, name, "backend")
+    backend: Backend = load_declared("integer", name)
+    return backend
+
+
+def load_declared(kind: Kind, name: str) -> Any:
+    """The backend of that name for that kind of network, present.
+
+    Raises `InvalidInput` for one that is unknown or runs the other kind, `Unavailable` for an absent one.
+    """
+    known = names(GROUPS[kind])
+    for other, group in GROUPS.items():
+        if name not in known and name in names(group):
+            raise InvalidInput(
+                f"backend '{name}' runs {other} networks; for {kind} networks there are: {', '.join(known) or 'none'}"
+            )
+    backend: Named = load_entry(GROUPS[kind], name, "backend")
     require_present(backend)
     return backend
 
 
-def require_present(backend: Backend) -> None:
+def require_present(backend: Named) -> None:
     """Raise `Unavailable`, with how to get it, for a backend that cannot run here."""
     found = backend.availability()
     if not found.present:

@@ -14,18 +14,21 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from brf_deploy.backend import FLOAT_GROUP as FLOAT_BACKENDS
 from brf_deploy.backend import GROUP as BACKENDS
-from brf_deploy.backend import Backend, backend_names
+from brf_deploy.backend import Named, backend_names
 from brf_deploy.data_directory import data_root
 from brf_deploy.data_integrity import State, dataset_state, file_state
 from brf_deploy.data_sources import DATASETS
 from brf_deploy.errors import BrfError
+from brf_deploy.float_backend import float_backend_names
 from brf_deploy.native_library import GROUP as NATIVE
 from brf_deploy.options import data_option, json_option
 from brf_deploy.output import console, write_json
 from brf_deploy.registry import EXTRA_OF_MODULE, how_to_install, load_entry, names
 
 DISTRIBUTION_OF_MODULE = {"sklearn": "scikit-learn", "lava": "lava-nc"}
+SECTIONS = {"backend": BACKENDS, "float backend": FLOAT_BACKENDS}  # entry points of backends
 TOOLS = ("gcc", "make", "yosys")
 # Run in a process of its own: the ground never imports torch, and a broken installation cannot take this one down.
 ASK_TORCH = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
@@ -55,13 +58,14 @@ def doctor_command(data: Path | None, strict: bool, json_file: Path | None) -> N
     console(json_file).print(_table(findings))
     if json_file is not None:
         write_json(json_file, _json(findings))
-    absent = [finding for finding in findings if finding.section == "backend" and not finding.present]
+    absent = [finding for finding in findings if finding.section in SECTIONS and not finding.present]
     click.get_current_context().exit(int(strict and bool(absent)))
 
 
 def examine(data: Path | None) -> list[Finding]:
     """Everything `doctor` reports, section by section."""
-    return [_python(), *_packages(), *_backends(), *_native(), _cuda(), *_datasets(data), *_tools()]
+    backends = [*_backends("backend", backend_names()), *_backends("float backend", float_backend_names())]
+    return [_python(), *_packages(), *backends, *_native(), _cuda(), *_datasets(data), *_tools()]
 
 
 def _python() -> Finding:
@@ -82,14 +86,14 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _backends() -> Iterator[Finding]:
-    for name in backend_names():
+def _backends(section: str, declared: list[str]) -> Iterator[Finding]:
+    for name in declared:
         try:
-            backend: Backend = load_entry(BACKENDS, name, "backend")
+            backend: Named = load_entry(SECTIONS[section], name, "backend")
             found = backend.availability()
-            yield Finding("backend", name, found.present, found.detail)
+            yield Finding(section, name, found.present, found.detail)
         except (BrfError, ImportError, AttributeError) as error:
-            yield Finding("backend", name, False, str(error))
+            yield Finding(section, name, False, str(error))
 
 
 def _native() -> Iterator[Finding]:

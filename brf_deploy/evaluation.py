@@ -12,10 +12,11 @@ from brf_deploy.backend import Backend
 from brf_deploy.confusion import confusion_matrix
 from brf_deploy.data_directory import data_root
 from brf_deploy.errors import InvalidInput
+from brf_deploy.float_backend import NUMPY, FloatBackend
 from brf_deploy.float_network import FloatNetwork
-from brf_deploy.float_reference import run_float
 from brf_deploy.network import IntegerNetwork
 from brf_deploy.operations import Operations, add_operations
+from brf_deploy.sample_check import check_samples
 from brf_deploy.summary import CountingBackend, summarize
 from brf_deploy.task import Samples, Task, decided, load_task, predict
 from brf_deploy.trace import Trace
@@ -75,14 +76,20 @@ def first_samples(samples: Samples, count: int | None) -> Samples:
 def load_test(
     network: FloatNetwork | IntegerNetwork, task: str | None, count: int | None, data: Path | None
 ) -> tuple[Task, Samples]:
-    """A task that fits the network (its own by default) and the first `count` samples of its test split, or all."""
+    """A task that fits the network (its own by default) and the first `count` samples of its test split, or all.
+
+    Raises what `load_task`, `check_task` and `check_samples` do.
+    """
     found = load_task(task or network.task)
     check_task(network, found)
-    return found, first_samples(found.load("test", data_root(data)), count)
+    return found, first_samples(check_samples(found, "test", found.load("test", data_root(data))), count)
 
 
 def check_task(network: FloatNetwork | IntegerNetwork, task: Task) -> None:
-    """Refuse a task whose messages or classes the network cannot take."""
+    """Refuse a task whose messages or classes the network cannot take, or whose steps it sees in another order.
+
+    Permutations may differ, since a network brings its own; none and some are two tasks.
+    """
     offers = (task.inputs, task.classes, task.encoding.maximum, task.encoding.full_scale)
     takes = (network.inputs, network.outputs, network.encoding.maximum, network.encoding.full_scale)
     names = ("inputs", "classes", "largest message", "full scale")
@@ -92,6 +99,12 @@ def check_task(network: FloatNetwork | IntegerNetwork, task: Task) -> None:
                 f"task '{task.name}' has {offer} {name}, the network (made for '{network.task}') has {take}; "
                 "use the task it was trained on"
             )
+    orders = ["in natural order" if each.encoding.permutation is None else "permuted" for each in (task, network)]
+    if orders[0] != orders[1]:
+        raise InvalidInput(
+            f"task '{task.name}' has its steps {orders[0]}, the network (made for '{network.task}') sees them "
+            f"{orders[1]} whatever the task, so the result would not be the task's; use the task it was trained on"
+        )
 
 
 def score(network: FloatNetwork | IntegerNetwork, task: Task, runs: Iterable[tuple[Samples, Trace]]) -> Evaluation:
@@ -164,18 +177,21 @@ def evaluate_float(
     network: FloatNetwork,
     task: Task,
     samples: Samples,
+    backend: FloatBackend = NUMPY,
     done: Callable[[int], None] = lambda _: None,
     dtype: type[np.floating] = np.float32,
 ) -> Evaluation:
-    """Run the float network with numpy, in the precision it was trained in."""
+    """Run the float network on a float backend, as `evaluate_integer`; in float32 even if it was saved in float64."""
     check_task(network, task)
 
-    def runs() -> Iterator[tuple[Samples, Trace]]:
-        for part in chunks(samples, hidden_neurons(network)):
-            yield part, run_float(network, part.messages, dtype)
+    def parts() -> Iterator[Evaluation]:
+        for part in chunks(samples, backend.kept_words(network)):
+            found = backend.summarize(network, part, dtype)
+            predictions = predict(found.readout, task.decision, network.skip_steps)
+            yield _part(predictions, part.labels, task, network.skip_steps, found.spikes)
             done(part.count)
 
-    return score(network, task, runs())
+    return join_evaluations(task, parts())
 
 
 def hidden_neurons(network: FloatNetwork | IntegerNetwork) -> int:

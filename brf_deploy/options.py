@@ -37,6 +37,13 @@ backend_option = click.option(
     help="Runs an integer network; `brf-deploy doctor` lists them.  [default: fast where it is built, else reference]",
 )
 
+either_backend_option = click.option(
+    "--backend",
+    metavar="NAME",
+    help="Runs the network; `brf-deploy doctor` lists them.  [default: of an integer network fast where it is built, "
+    "else reference; of a float network torch where its native library is built, else numpy]",
+)
+
 samples_option = click.option(
     "--samples", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of the split.  [default: all]"
 )

@@ -31,7 +31,7 @@ def _load(entry: EntryPoint, noun: str) -> Any:
 
 # Which extra of this project brings an importable module; the rest name themselves.
 EXTRA_OF_MODULE = {
-    "torch": "train", "sklearn": "train", "tensorboard": "train", "tomli_w": "train",
+    "torch": "train", "sklearn": "train", "tensorboard": "train", "tomli_w": "train", "filelock": "train",
     "nir": "nir", "h5py": "nir", "lava": "lava", "networkx": "lava", "onnx": "onnx", "onnxruntime": "onnx",
     "matplotlib": "report", "jinja2": "report", "scipy": "cost", "pymetis": "cost",
 }  # fmt: skip

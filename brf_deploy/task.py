@@ -87,6 +87,8 @@ class Task(Protocol):
     file of arrays is a task (``brf_deploy.task_files``; `.npz` in `brf_training.tasks.own`).
 
     name: what networks remember it by. encoding: what messages are. inputs, classes: widths of messages and readout.
+    decision: which steps of the readout decide; ``EVERY_STEP`` goes with labels of steps, the others with labels of
+    samples. Splits that do not fit these are refused by `check_samples` (`brf_deploy.sample_check`).
     """
 
     name: str
@@ -97,7 +99,7 @@ class Task(Protocol):
     decision: Decision
 
     def load(self, split: Split, data: Path | None) -> Samples:
-        """The whole split; `data` is the data directory. Raises `MissingData` or `InvalidFile`."""
+        """The whole split, at least a sample; `data` is the data directory. Raises `MissingData` or `InvalidFile`."""
         ...
 
 

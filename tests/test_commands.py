@@ -11,6 +11,7 @@ from float_networks import random_float_network
 from brf_deploy.backend import load_backend
 from brf_deploy.cli import main
 from brf_deploy.encoding import Encoding
+from brf_deploy.float_backend import load_float_backend
 from brf_deploy.float_file import load_float_network, save_float_network
 from brf_deploy.network_file import load_network
 from brf_deploy.trace import Trace
@@ -73,6 +74,7 @@ def test_evaluate_takes_float_and_integer_networks(digits):
         run("evaluate", digits / name, "--task", "digits", "--samples", "50", "--json", digits / "result.json")
         results[name] = json.loads((digits / "result.json").read_text())
     assert results["model.safetensors"]["kind"] == "float"
+    assert results["model.safetensors"]["backend"] == load_float_backend(None).name
     assert results["net.nir"]["backend"] == load_backend(None).name
     assert results["model.safetensors"]["synaptic_operations"] is None
     assert results["net.nir"]["synaptic_operations"] > 12 * results["net.nir"]["spikes"]

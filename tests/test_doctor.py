@@ -35,7 +35,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def backends(monkeypatch):
-    """Replace the declared backends; an exception as a value is what loading raises."""
+    """Replace the declared backends, and those of float networks by none; an exception as a value is raised."""
 
     def declare(**found):
         def load(group, name, noun):
@@ -46,6 +46,7 @@ def backends(monkeypatch):
             return found[name]
 
         monkeypatch.setattr(doctor, "backend_names", lambda: list(found))
+        monkeypatch.setattr(doctor, "float_backend_names", list)
         monkeypatch.setattr(doctor, "load_entry", load)
 
     return declare
@@ -66,9 +67,11 @@ def test_every_section_is_there(tmp_path):
     sections = found("--data", tmp_path)
     assert sections["python"]["python"]["present"]
     extras = {f"extra {extra}" for extra in EXTRA_OF_MODULE.values()}
-    assert set(sections) == {"python", "backend", "native", "device", "data", "tool"} | extras
+    assert set(sections) == {"python", "backend", "float backend", "native", "device", "data", "tool"} | extras
     assert set(sections["backend"]) == set(backend_names())
     assert sections["backend"]["reference"]["present"]
+    assert set(sections["float backend"]) == {"numpy", "torch"}
+    assert sections["float backend"]["numpy"]["present"]
     assert set(sections["native"]) == set(names(NATIVE))
     assert set(sections["data"]) == {entry.name for entry in DATASETS}
     assert sections["tool"] == {name: {"present": True, "detail": f"{name} 1.0"} for name in ("gcc", "make", "yosys")}

@@ -1,6 +1,7 @@
 """Confusion of classes, from predictions to what the command says."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -11,7 +12,8 @@ from rich.console import Console
 
 from brf_deploy.cli import main
 from brf_deploy.confusion import confusion_matrix, confusion_table, precision, recall
-from brf_deploy.evaluation import evaluate_integer
+from brf_deploy.errors import InvalidInput
+from brf_deploy.evaluation import check_task, evaluate_integer
 from brf_deploy.reference import REFERENCE
 from brf_deploy.task import Decision, Samples, predict
 
@@ -55,12 +57,32 @@ def test_the_matrix_of_chunks_is_that_of_all_samples(decision, monkeypatch):
     assert np.trace(found.confusion) == found.correct.sum()
 
 
+@pytest.mark.parametrize(("own", "other", "fits"), [
+    (None, None, True), ([2, 0, 1], [2, 0, 1], True), ([2, 0, 1], [1, 2, 0], True),
+    (None, [2, 0, 1], False), ([2, 0, 1], None, False),
+])  # fmt: skip
+def test_a_network_runs_on_a_task_of_another_order_only_if_both_are_permuted(own, other, fits):
+    network = random_network(permutation=None if own is None else np.array(own))
+
+    class Permuted:
+        name, inputs, classes = "permuted", network.inputs, network.outputs
+        encoding = replace(network.encoding, permutation=None if other is None else np.array(other))
+
+    if fits:
+        check_task(network, Permuted)
+        return
+    steps, seen = ("in natural order" if order is None else "permuted" for order in (other, own))
+    message = f"'permuted' has its steps {steps}, the network .* sees them {seen} whatever the task, .* use the task"
+    with pytest.raises(InvalidInput, match=message):
+        check_task(network, Permuted)
+
+
 def test_the_command_shows_and_writes_it(tmp_path, data_dir):
     result = CliRunner().invoke(main, ["import", str(data_dir / "checkpoints" / "ecg_brf.pt"), "--neuron", "brf",
                                        "--task", "ecg", "--out", str(tmp_path / "ecg.safetensors")])  # fmt: skip
     assert result.exit_code == 0, result.output
     arguments = ["evaluate", str(tmp_path / "ecg.safetensors"), "--task", "ecg", "--data", str(data_dir)]
-    result = CliRunner().invoke(main, [*arguments, "--json", str(tmp_path / "result.json")])
+    result = CliRunner().invoke(main, [*arguments, "--backend", "numpy", "--json", str(tmp_path / "result.json")])
     assert result.exit_code == 0, result.output
     assert "labels (rows) and predictions (columns)" in result.output
     found = json.loads((tmp_path / "result.json").read_text())

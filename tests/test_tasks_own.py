@@ -1,6 +1,10 @@
 """A task of one's own in an `.npz` file: what may lie in it, and what is refused and why."""
 
 import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +13,8 @@ from click.testing import CliRunner
 from brf_deploy.cli import main
 from brf_deploy.errors import InvalidFile, InvalidInput, MissingData
 from brf_deploy.task import Decision, load_task
+from brf_training.recipe_file import SHIPPED
+from brf_training.tasks.own import NAMES
 
 STEPS, COUNT, INPUTS = 6, 20, 3
 
@@ -36,7 +42,7 @@ def test_messages_and_labels(task_of, tmp_path):
     content = arrays()
     task = task_of(content)
     train, test = task.load("train", None), task.load("test", None)
-    assert task.name == str(tmp_path / "my.npz")
+    assert task.name == str((tmp_path / "my.npz").resolve())
     assert (task.inputs, task.classes, task.decision) == (3, 3, Decision.MEAN)
     assert (task.encoding.maximum, task.encoding.full_scale, task.encoding.permutation) == (7, 7, None)
     assert (train.count, test.count) == (16, 4)
@@ -70,6 +76,7 @@ def test_labels_of_steps(task_of):
     ({}, 7, 7),
     ({"full_scale": 255}, 255, 255),
     ({"full_scale": 4}, 7, 4),
+    ({"full_scale": 255.0}, 255, 255),
     ({"full_scale": 2**16}, 2**16 - 1, 2**16),
     ({"x": np.zeros((STEPS, COUNT, INPUTS))}, 1, 1),
     ({"x": np.ones((STEPS, COUNT, INPUTS), bool)}, 1, 1),
@@ -134,12 +141,17 @@ EVENTS = {"x": np.array([[0, 1, 2], [3, 4, 1]]), "steps": STEPS, "inputs": INPUT
     ({"y": np.zeros((1, 1, 1), int)}, r"y has shape \(1, 1, 1\)"),
     ({"y": np.zeros(0, int)}, r"y has shape \(0,\)"),
     ({"y": np.array(1)}, r"y has shape \(\)"),
-    ({"decision": "always"}, r"decision is 'always'; needed: last_step or mean, for y of shape \(16,\)"),
+    ({"decision": "always"}, r"decision is 'always'; needed: last_step or mean, for y of shape \(20,\)"),
     ({"decision": "every_step"}, "decision is 'every_step'; needed: last_step or mean"),
     ({"full_scale": 0}, r"full_scale is 0; needed: a whole number 1\.\.65536"),
     ({"full_scale": 1.5}, "full_scale is 1.5"),
     ({"full_scale": np.array([1, 2])}, r"full_scale is \[1 2\]"),
-    ({**EVENTS, "steps": None}, "no array 'steps' in it"),
+    ({"full_scale": "255"}, "full_scale is '255'"),
+    ({"steps": 7}, "steps is 7; needed: 6 as x has, or no such number"),
+    ({"inputs": 2}, "inputs is 2; needed: 3 as x has"),
+    ({**EVENTS, "steps": None}, r"x has shape \(2, 3\) and is taken for events, but there is no array 'steps'; needed: "
+     r"the numbers steps and inputs beside them, or x\[:, :, None\]"),
+    ({**EVENTS, "inputs": None}, "x .* no array 'inputs'"),
     ({**EVENTS, "inputs": 0}, "inputs is 0"),
     ({**EVENTS, "steps": 65535, "inputs": 65535}, r"x stands for 85,896,724,500 messages; needed: at most"),
     ({**EVENTS, "x": np.ones((4, 2))}, r"x has shape \(4, 2\); needed: \(events, 3\): sample, step, input"),
@@ -152,11 +164,123 @@ EVENTS = {"x": np.array([[0, 1, 2], [3, 4, 1]]), "steps": STEPS, "inputs": INPUT
     (for_testing((STEPS, 2, INPUTS), np.array([0, 3])), r"y_test has label 3 in record 1; needed: labels 0\.\.2"),
     (for_testing((STEPS, 2, INPUTS), np.zeros((STEPS, 2), int)), r"y_test has shape \(6, 2\); needed: 1 axes"),
     ({"y": np.r_[np.zeros(COUNT - 1, int), 1]}, "20 samples cannot be split .*give test samples of your own as x_test"),
-    ({"x": np.array([None] * 5)}, r"not a whole \.npz file of plain arrays"),
+    ({"x": np.array([None] * 5)}, "x is of Python objects; needed: numbers, samples of different lengths filled up"),
+    ({"y": np.array(["a", None] * 10)}, "y is of Python objects; needed: numbers, labels 0, 1, 2 and so on"),
 ])  # fmt: skip
 def test_ill_arrays_are_named(task_of, changes, message):
     with pytest.raises(InvalidFile, match=rf"my\.npz': {message}"):
         task_of(arrays(**changes))
+
+
+TWO_LABELS = np.arange(COUNT) % 2
+NUMBERED = r"np\.unique\(y, return_inverse=True\)\[1\]"
+
+
+@pytest.mark.parametrize(("y", "message"), [
+    (TWO_LABELS * 5, f"y has label 5 but no label 1, 2, 3, 4; needed: labels from 0 on without gaps, {NUMBERED}, or "
+     "the number of classes, classes=6"),
+    (np.where(np.arange(COUNT) % 3 == 2, 255, TWO_LABELS), "y has label 255 but no label 2, 3, 4, 5 and 249 more"),
+    (TWO_LABELS + 1, "y has label 2 but no label 0"),
+    (TWO_LABELS * 0 + 3, "y has no label but 3; needed: at least two labels"),
+    (TWO_LABELS * 2 - 1, rf"y has -1 in record 0; needed: whole numbers 0\.\.65535, .* such as {NUMBERED}"),
+    (np.array(["no", "yes"])[TWO_LABELS], f"y has dtype <U3; .* such as {NUMBERED}"),
+])  # fmt: skip
+def test_labels_are_numbered_without_gaps(task_of, y, message):
+    with pytest.raises(InvalidFile, match=rf"my\.npz': {message}"):
+        task_of(arrays(y=y))
+
+
+def test_the_number_of_classes_allows_gaps(task_of):
+    x_test = np.ones((STEPS, 2, INPUTS), int)
+    task = task_of(arrays(y=TWO_LABELS * 5, classes=8, x_test=x_test, y_test=np.array([1, 7])))
+    assert task.classes == 8
+    assert task.load("test").labels.tolist() == [1, 7]
+    with pytest.raises(InvalidFile, match=r"classes is 5; needed: a whole number 6\.\.65536, as y has label 5"):
+        task_of(arrays(y=TWO_LABELS * 5, classes=5))
+    with pytest.raises(InvalidFile, match=r"y_test has label 8 in record 1; needed: labels 0\.\.7 as classes says"):
+        task_of(arrays(classes=8, x_test=x_test, y_test=np.array([1, 8])))
+
+
+def test_a_label_of_steps_that_only_test_samples_have_is_a_class(task_of):
+    """Labels of steps are not split in proportion."""
+    y = np.zeros((STEPS, COUNT), int) + np.arange(STEPS)[:, None] % 2
+    for sample in range(COUNT):
+        only = y.copy()
+        only[0, sample] = 2
+        task = task_of(arrays(y=only))
+        assert task.classes == 3
+        if task.load("test").labels.max() == 2:
+            return
+    raise AssertionError("no sample was drawn for testing")
+
+
+@pytest.mark.parametrize(("name", "meant"), [
+    ("xtest", "x_test"), ("X_test", "x_test"), ("test_x", "x_test"), ("test_y", "y_test"), ("X", "x"), ("X_train", "x"),
+    ("fullscale", "full_scale"), ("n_classes", "classes"), ("labels", None), ("arr_0", None),
+])  # fmt: skip
+def test_arrays_without_a_meaning_are_refused(task_of, name, meant):
+    hint = rf" \(is '{meant}' meant\?\)" if meant else ""
+    known = "x, y, x_test, y_test, classes, decision, full_scale, steps, inputs"
+    with pytest.raises(InvalidFile, match=rf"array '{name}' has no meaning here{hint}; needed: none but {known}"):
+        task_of(arrays(**{name: np.ones(3)}))
+
+
+X = arrays()["x"]
+ONE_HOT = np.eye(3, dtype=int)[np.arange(COUNT) % 3]
+OF_STEPS = np.arange(STEPS * COUNT).reshape(STEPS, COUNT) % 3
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"x": X.transpose(1, 0, 2)}, r"x has shape \(20, 6, 3\) and y 20 labels, so that x has samples first; needed: "
+     r"\(time, samples, inputs\), x\.transpose\(1, 0, 2\)"),
+    ({"x": X.transpose(0, 2, 1)}, r"x .* has samples last; .* x\.transpose\(0, 2, 1\)"),
+    (for_testing((COUNT, STEPS, INPUTS), ONE_HOT[:, 0]), r"x_test .* samples first; .*x_test\.transpose\(1, 0, 2\)"),
+    ({"y": OF_STEPS.T}, r"y has shape \(20, 6\); .* to go with x: y\.T, or x\.transpose\(1, 0, 2\)"),
+    ({"y": ONE_HOT}, r"y has shape \(20, 3\); needed: \(20,\) or \(6, 20\) to go with x: y\.argmax\(axis=1\)"),
+    ({"y": ONE_HOT.astype(float)}, r"y .*: y\.argmax\(axis=1\)"),
+    ({**EVENTS, "y": ONE_HOT}, r"y .* needed: \(samples,\) or \(6, samples\) to go with x: y\.argmax\(axis=1\)"),
+    ({"y": np.eye(3)[OF_STEPS]}, r"y has shape \(6, 20, 3\); .* y\.argmax\(axis=2\)"),
+    ({"y": ONE_HOT[:, :1]}, r"y has shape \(20, 1\); .*: y\.ravel\(\)"),
+    ({**EVENTS, "y": ONE_HOT[:, :1]}, r"y has shape \(20, 1\); .*: y\.ravel\(\)"),
+    ({"x": X[:, :, 0]}, r"x has shape \(6, 20\); needed: \(time, samples, inputs\): .* step x\[:, :, None\]"),
+    ({"x": X[:, :, 0].T}, r"x has shape \(20, 6\); .* x\.T\[:, :, None\]"),
+    ({"x": np.ones((STEPS, COUNT, 2, 2))}, r"x has shape \(6, 20, 2, 2\); .* x\.reshape\(\*x\.shape\[:2\], -1\)"),
+    ({"x": X / 7}, r"x has .* such as np\.rint\(255 \* x\)\.astype\(np\.uint8\) together with full_scale=255"),
+    ({"x": X - 3.5}, r"x has .* such as np\.rint\(255 \* \(x - x\.min\(\)\) / \(x\.max\(\) - x\.min\(\)\)\)"),
+    ({"x": X * 10**6}, r"x has .* such as np\.rint\(255 \* \(x - x\.min"),
+    ({"x_test": X / 7, "y_test": ONE_HOT[:, 0]}, "x_test has .* scaled as x is"),
+    ({"x_test": X, "y_test": ONE_HOT.astype(str)}, r"y_test has dtype .* np\.searchsorted\(np\.unique\(y\), y_test\)"),
+])  # fmt: skip
+def test_what_makes_arrays_fit_is_said(task_of, changes, message):
+    with pytest.raises(InvalidFile, match=rf"my\.npz': {message}"):
+        task_of(arrays(**changes))
+
+
+@pytest.mark.parametrize("scaled", [
+    lambda x: {"x": np.rint(255 * x).astype(np.uint8), "full_scale": 255},
+    lambda x: {"x": np.rint(255 * (x - x.min()) / (x.max() - x.min())).astype(np.uint8)},
+])  # fmt: skip
+def test_the_scalings_that_are_said_are_taken(task_of, scaled):
+    encoding = task_of(arrays(**scaled(np.random.default_rng(4).random((STEPS, COUNT, INPUTS))))).encoding
+    assert (encoding.maximum, encoding.full_scale) == (255, 255)
+
+
+def test_a_file_that_does_not_fit_into_memory(task_of, monkeypatch):
+    def load(*_, **__):
+        raise MemoryError("Unable to allocate 8 TiB")
+
+    monkeypatch.setattr("brf_training.tasks.own_file.np.load", load)
+    with pytest.raises(InvalidFile, match=r"does not fit into memory .*narrowest type that holds it, such as uint8"):
+        task_of(arrays())
+
+
+def test_its_name_leads_there_from_every_folder(tmp_path, monkeypatch):
+    np.savez(tmp_path / "my.npz", **arrays())
+    monkeypatch.chdir(tmp_path)
+    task = load_task("my.npz")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert load_task(task.name).name == task.name == str((tmp_path / "my.npz").resolve())
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x93NUMPY\x01\x00"])
@@ -197,7 +321,7 @@ def test_flipped_bits_are_noticed(tmp_path):
 
 
 def test_absent_files_and_other_suffixes():
-    with pytest.raises(MissingData, match=r"task 'none\.npz': no such file; write one with numpy\.savez"):
+    with pytest.raises(MissingData, match=r"task 'none\.npz': no such file; name .* or write one with numpy\.savez"):
         load_task("none.npz")
     with pytest.raises(InvalidInput, match="task file of suffix 'csv' is unknown; there are: npz"):
         load_task("my.csv")
@@ -221,3 +345,70 @@ def test_trained_quantised_and_evaluated_from_the_command_line(tmp_path):
     run("quantize", out / "model.safetensors", "--out", out / "net.nir")
     run("evaluate", out / "net.nir", "--task", task, "--json", tmp_path / "found.json")
     assert json.loads((tmp_path / "found.json").read_text())["accuracy"] >= 0.9
+
+
+@pytest.mark.parametrize("recipe", ["own", "mine.toml"])
+def test_a_recipe_for_it_names_it_as_one_likes(tmp_path, monkeypatch, recipe):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "my.npz", x=rng.integers(0, 2, (12, 20, 2)), y=np.arange(20) % 2)
+    text = (SHIPPED / "own.toml").read_text("utf-8").replace('task = "own"', 'task = "my.npz"')
+    (tmp_path / "mine.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    run("train", "my.npz", "--recipe", recipe, "--epochs", 2, "--time-limit", 1e-9, "--out", "run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run("train", "--resume", "../run")
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["epochs_run"] == 2
+
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "own-data-and-models.md").read_text("utf-8")
+DATA = PAGE[PAGE.index("\n## Your own data\n") : PAGE.index("\n## A model of your own\n")]
+
+
+def blocks(language, text=DATA):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def percent(pattern, text):
+    return float(re.search(pattern, text)[1])
+
+
+def test_the_page_has_every_array_and_its_python_runs(tmp_path, monkeypatch, capsys):
+    assert re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?`) \|", DATA, re.MULTILINE))) == list(NAMES)
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    for code in blocks("python"):
+        exec(code, found)  # noqa: S102 - our own page
+    assert percent(r"([\d.]+)% of the test samples are right", capsys.readouterr().out) > 90
+    assert load_task("my.npz").classes == 3
+    stored, spikes = load_task("events.npz").load("train").messages, found["spikes"]
+    assert stored.shape == (50, 240, 2)
+    assert {bytes(sample) for sample in stored.transpose(1, 0, 2)} <= {bytes(sample) for sample in spikes}
+
+
+def install(folder, code, pyproject):
+    """What pip leaves of the page's package."""
+    (folder / "my_package").mkdir(parents=True)
+    (folder / "my_package" / "rhythms.py").write_text(code)
+    about = folder / "my_package-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1\n")
+    ((group, entries),) = tomllib.loads(pyproject)["project"]["entry-points"].items()
+    lines = [f"{name} = {place}" for name, place in entries.items()]
+    (about / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines]))
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arrays_of_file, arrays_of_events, rhythms, _ = blocks("python")
+    exec(arrays_of_file + arrays_of_events, {})  # noqa: S102 - our own page
+    install(tmp_path / "site", rhythms, *blocks("toml"))
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    for line in "".join(blocks("console")).splitlines():
+        _, program, *arguments = shlex.split(line)
+        assert program == "brf-deploy"
+        quick = ["--backends", "fast", "--samples", "20"] if arguments[0] == "verify" else []
+        output = run(*arguments, *quick)
+        if arguments[0] in ("train", "evaluate"):
+            assert percent(r"accuracy +([\d.]+) ?%", output) > 90

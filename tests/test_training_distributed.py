@@ -17,7 +17,7 @@ from brf_deploy.errors import InvalidInput
 from brf_deploy.float_file import load_float_network
 from brf_training import Loss, Objective, train_network
 from brf_training.budget import Budget
-from brf_training.distributed import Ranks, find_device
+from brf_training.distributed import CPU, Ranks, find_device, joined_ranks
 
 EXACT = 1e-12  # float64: sums over samples in another order
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -100,6 +100,26 @@ def test_shares_of_a_batch_are_all_of_it():
 def test_a_device_that_is_not_there_is_refused(name):
     with pytest.raises(InvalidInput, match=rf"device '{name}': torch .* cannot use it .*name cpu or cuda"):
         find_device(name)
+
+
+@pytest.mark.parametrize("name", ["meta", "mps", "vulkan"])
+def test_a_device_that_nothing_is_trained_on_is_refused(name):
+    with pytest.raises(InvalidInput, match=rf"device '{name}': networks are trained on cpu or cuda"):
+        find_device(name)
+
+
+def test_variables_of_torchrun_that_are_missing_are_named(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with (
+        pytest.raises(InvalidInput, match="WORLD_SIZE=2 is set and RANK is not; start with torchrun"),
+        joined_ranks(CPU),
+    ):
+        pass
+    for name, value in {"RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "no"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInput, match="process 0 of 2: it cannot join the others"), joined_ranks(CPU):
+        pass
 
 
 @pytest.mark.slow

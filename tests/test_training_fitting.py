@@ -12,22 +12,23 @@ from training_tasks import TONES, tones_recipe
 from brf_deploy.cli import main
 from brf_deploy.errors import InvalidFile, InvalidInput, Unsupported
 from brf_deploy.float_file import load_float_network, save_float_network
+from brf_deploy.float_reference import run_float
 from brf_deploy.network_file import load_network
 from brf_deploy.quantization import QuantizationConfig
 from brf_deploy.reference import REFERENCE
-from brf_deploy.task import correct
-from brf_training import RF, Loss, Objective, train_network
+from brf_deploy.task import correct, load_task
+from brf_training import RF, Loss, Objective, load_recipe, train_network
 from brf_training.budget import Budget
 from brf_training.build import build_model, parameter_groups
+from brf_training.commands.train import _tell
 from brf_training.extract import from_float_network
-from brf_training.fine_tuning import fine_tuning_recipe
+from brf_training.fine_tuning import fine_tuning_recipe, going_on
 from brf_training.monitor import EpochMetrics
 from brf_training.neurons import NEURONS
 from brf_training.poles import pole_radii
 from brf_training.pruning import Pruning
 from brf_training.recipe import TrainedNetwork
 from brf_training.selection import pruning_progress, standing
-from brf_training.train import MODEL, NETWORK
 from brf_training.trainer import Trainer, split_validation
 
 
@@ -36,7 +37,7 @@ def trained(tmp_path_factory):
     """A trained model of the small task."""
     folder = tmp_path_factory.mktemp("trained")
     train_network(tones_recipe(), TONES, None, folder)
-    return TrainedNetwork.at(folder / MODEL)
+    return TrainedNetwork.at(folder / "model.safetensors")
 
 
 def lines(folder):
@@ -46,11 +47,14 @@ def lines(folder):
 def test_the_integer_network_of_the_best_epoch_is_kept_and_measured(tmp_path, trained):
     recipe = tones_recipe(network=trained, quantization=QuantizationConfig(3), epochs=3, learning_rate=0.05)
     summary = train_network(recipe, TONES, None, tmp_path)
-    network, test = load_network(tmp_path / NETWORK), TONES.load("test")
+    network, test = load_network(tmp_path / "net.nir"), TONES.load("test")
     trace = REFERENCE.run(network, test.messages)
-    assert summary.integer.test_accuracy == correct(trace.readout, test.labels, TONES.decision).mean()
-    assert summary.integer.test_spikes_per_sample == trace.layers[0].spikes.sum() / test.count
+    assert summary.test_accuracy == correct(trace.readout, test.labels, TONES.decision).mean()
+    assert summary.test_spikes_per_sample == pytest.approx(trace.layers[0].spikes.sum() / test.count)
+    assert summary.test_layer_spikes == {"hidden": pytest.approx(summary.test_spikes_per_sample)}
     assert summary.integer.weight_bits == 3
+    master = run_float(load_float_network(tmp_path / "model.safetensors"), test.messages)
+    assert summary.integer.master_test_accuracy == correct(master.readout, test.labels, TONES.decision).mean()
     assert np.abs(network.layers[0].input.mantissa).max() <= 3
     best = lines(tmp_path)[summary.best_epoch - 1]
     assert best["validation_accuracy"] == summary.validation_accuracy > 0.8
@@ -60,7 +64,7 @@ def test_neurons_without_an_integer_form_are_refused_at_once(tmp_path):
     fresh = tones_recipe().network
     rf = tones_recipe(network=replace(fresh, neuron=RF()), epochs=1)
     train_network(rf, TONES, None, tmp_path / "rf")
-    start = TrainedNetwork.at(tmp_path / "rf" / MODEL)
+    start = TrainedNetwork.at(tmp_path / "rf" / "model.safetensors")
     with pytest.raises(Unsupported, match="rf"):
         train_network(replace(rf, network=start, quantization=QuantizationConfig()), TONES, None, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -78,6 +82,31 @@ def test_the_best_epoch_is_one_that_holds_the_budget(tmp_path, trained):
     assert found[0]["budget"].keys() >= {"multiplier", "spending", "limit"}
     assert (summary.budget.kind, summary.budget.limit) == ("spikes", limit)
     assert summary.budget.test_spending == summary.test_spikes_per_sample
+    assert summary.budget.validation_spending == best["spending"]
+    assert summary.budget.held == (summary.budget.test_spending <= limit)
+
+
+@pytest.mark.parametrize(("limit", "held", "message"), [
+    (1e6, True, "budget of 1,000,000 synops a sample held: "),
+    (1.0, False, "budget of 1 synops a sample NOT held: "),
+])  # fmt: skip
+def test_the_budget_of_an_integer_network_is_its_own(tmp_path, trained, limit, held, message, capsys):
+    few = QuantizationConfig(2)
+    recipe = tones_recipe(network=trained, quantization=few, budget=Budget("synops", limit), epochs=1,
+                          learning_rate=1e-9)  # fmt: skip
+    summary = train_network(recipe, TONES, None, tmp_path)
+    network = load_network(tmp_path / "net.nir")
+    met = sum(np.count_nonzero(weights.mantissa, axis=0)
+              for weights in (network.layers[0].recurrent, network.readout.weight))  # fmt: skip
+    spikes = REFERENCE.run(network, TONES.load("test").messages).layers[0].spikes.sum(axis=0)
+    assert summary.budget.test_spending == pytest.approx((spikes @ met).mean())
+    assert summary.budget.test_spending < summary.test_spikes_per_sample * (12 + 2)  # some weights rounded to 0
+    assert summary.budget.held == held
+    _tell(summary, tmp_path)
+    said = capsys.readouterr().out
+    assert message in said
+    assert f"{summary.budget.test_spending:,.1f} on test samples" in said
+    assert "that is the integer network with 2-bit weights" in said
 
 
 def test_synaptic_operations_are_spikes_times_the_weights_they_meet(tmp_path, trained):
@@ -88,13 +117,13 @@ def test_synaptic_operations_are_spikes_times_the_weights_they_meet(tmp_path, tr
 
 def test_pruned_synapses_stay_so_in_the_run_and_in_the_next(tmp_path, trained):
     pruned = train_network(tones_recipe(network=trained, pruning=Pruning(0.25), epochs=4), TONES, None, tmp_path / "a")
-    first = load_float_network(tmp_path / "a" / MODEL).layers[0]
+    first = load_float_network(tmp_path / "a" / "model.safetensors").layers[0]
     assert ((first.recurrent_weight != 0).sum(axis=0) == 3).all()
     assert pruned.best_epoch >= 3  # before, more than a quarter is left
     assert pruned.synapses_kept == pytest.approx((12 * 3 + 3 + 12) / (12 * 12 + 12 + 24))
-    start = TrainedNetwork.at(tmp_path / "a" / MODEL)
+    start = TrainedNetwork.at(tmp_path / "a" / "model.safetensors")
     train_network(tones_recipe(network=start, epochs=2), TONES, None, tmp_path / "b")
-    second = load_float_network(tmp_path / "b" / MODEL).layers[0]
+    second = load_float_network(tmp_path / "b" / "model.safetensors").layers[0]
     assert ((first.recurrent_weight == 0) <= (second.recurrent_weight == 0)).all()
     assert (first.recurrent_weight != second.recurrent_weight).any()
 
@@ -146,7 +175,7 @@ def test_all_but_hidden_weights_take_their_share_of_the_learning_rate(trained, q
     recipe = tones_recipe(slow_share=0.1)
     if quantized:
         recipe = replace(recipe, network=trained, quantization=QuantizationConfig())
-    hidden, others = parameter_groups(build_model(recipe, TONES, TONES.load("train")), recipe)
+    hidden, others = parameter_groups(build_model(recipe, TONES, TONES.load("train")).model, recipe)
     assert [group["share"] for group in (hidden, others)] == [1.0, 0.1]
     assert [tuple(value.shape) for value in hidden["params"]] == [(12, 1), (12, 12)]
     assert [tuple(value.shape) for value in others["params"]] == [(12,), (12,), (2,), (2, 12)]
@@ -176,7 +205,7 @@ def test_pole_radii_are_those_of_the_equations(kind):
     fresh = tones_recipe().network
     neuron = NEURONS[kind]()
     recipe = tones_recipe(network=replace(fresh, neuron=neuron, initial=neuron.initial))
-    (layer,) = build_model(recipe, TONES, TONES.load("train")).chain
+    (layer,) = build_model(recipe, TONES, TONES.load("train")).model.chain
     raw = {name: value.detach().double().abs().numpy() for name, value in layer.raw.items()}
     if kind in ("lif", "alif"):
         expected = np.max([np.exp(-1 / tau) for tau in raw.values()], axis=0)
@@ -198,7 +227,7 @@ def test_a_recipe_for_fine_tuning_is_made_of_the_model(tmp_path):
     model = tmp_path / "digits.safetensors"
     run = CliRunner().invoke(main, ["train", "digits", "--epochs", "1", "--out", str(tmp_path / "run")])
     assert run.exit_code == 0, run.output
-    (tmp_path / "run" / MODEL).replace(model)
+    (tmp_path / "run" / "model.safetensors").replace(model)
     recipe = fine_tuning_recipe(model)
     assert (recipe.task, recipe.network) == ("digits", TrainedNetwork.at(model))
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.slow_share) == (12, 32, 0.05, 0.1)
@@ -208,15 +237,15 @@ def test_a_recipe_for_fine_tuning_is_made_of_the_model(tmp_path):
         assert (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.slow_share) == expected
     assert fine_tuning_recipe(model, quantized=True, lean=True).epochs == 60
     with pytest.raises(InvalidInput, match="task 'ecg' has 4 inputs, the network"):
-        fine_tuning_recipe(model, "ecg")
+        fine_tuning_recipe(model, load_task("ecg"))
     with pytest.raises(InvalidFile, match="no such file"):
         fine_tuning_recipe(tmp_path / "none.safetensors")
     options = ["--weight-bits", "4", "--keep", "0.5", "--spike-budget", "500", "--epochs", "1"]
     result = CliRunner().invoke(main, ["train", "--from", str(model), *options, "--out", str(tmp_path / "fitted")])
     assert result.exit_code == 0, result.output
-    assert "integer network, 4-bit weights: test accuracy" in result.output
-    assert "budget 500 spikes a sample" in result.output
-    assert load_network(tmp_path / "fitted" / NETWORK).layers[0].count == 128
+    assert "that is the integer network with 4-bit weights" in result.output
+    assert "budget of 500 spikes a sample held" in result.output
+    assert load_network(tmp_path / "fitted" / "net.nir").layers[0].count == 128
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -246,19 +275,47 @@ def test_the_command_lists_the_recipes():
 
 def test_a_network_trained_in_float64_stays_so(tmp_path):
     train_network(tones_recipe(precision="float64", epochs=1), TONES, None, tmp_path)
-    network = load_float_network(tmp_path / MODEL)
+    network = load_float_network(tmp_path / "model.safetensors")
     assert network.layers[0].input_weight.dtype == np.float64
     assert from_float_network(network).readout.tau.dtype == torch.float64
 
 
-def test_a_model_is_not_trained_on_with_steps_in_another_order(tmp_path, trained):
-    source = load_float_network(trained.path)
-    steps = len(TONES.load("train", None).messages)
-    turned = replace(source, encoding=replace(source.encoding, permutation=np.arange(steps)[::-1].copy()))
+class Turned(type(TONES)):
+    """The same task from its end to its beginning."""
+
+    def load(self, split, data=None):
+        samples = super().load(split)
+        return replace(samples, stored=samples.stored[::-1].copy())
+
+
+@pytest.mark.parametrize("quantization", [None, QuantizationConfig(4)], ids=["float", "integer"])
+def test_a_model_is_trained_on_in_its_own_order_of_steps(tmp_path, trained, quantization):
+    source, backwards = load_float_network(trained.path), np.arange(40)[::-1].copy()
+    turned = replace(source, encoding=replace(source.encoding, permutation=backwards))
     save_float_network(turned, tmp_path / "turned.safetensors")
-    recipe = replace(tones_recipe(), network=TrainedNetwork.at(tmp_path / "turned.safetensors"))
-    with pytest.raises(InvalidInput, match="in another order"):
-        train_network(recipe, TONES, None, tmp_path / "out")
+    task = replace(TONES, encoding=replace(TONES.encoding, permutation=np.roll(backwards, 1)))
+    changes = {"quantization": quantization, "epochs": 3, "learning_rate": 0.05}
+    start = TrainedNetwork.at(tmp_path / "turned.safetensors")
+    found = train_network(tones_recipe(network=start, **changes), task, None, tmp_path / "own")
+    expected = train_network(tones_recipe(network=trained, **changes), Turned(), None, tmp_path / "turned")
+    assert replace(found, seconds=0) == replace(expected, seconds=0)
+    saved = load_float_network(tmp_path / "own" / "model.safetensors")
+    assert (saved.encoding.permutation == backwards).all()
+    if quantization is not None:
+        assert (load_network(tmp_path / "own" / "net.nir").encoding.permutation == backwards).all()
+
+
+def test_a_recipe_for_other_neurons_does_not_go_on_from_a_model(trained):
+    with pytest.raises(InvalidInput, match="brf neurons found, the recipe is for alif"):
+        going_on(load_recipe("ecg-alif"), trained.path)
+    recipe = going_on(tones_recipe(description="tones"), trained.path)
+    assert (recipe.network, recipe.description) == (trained, "tones; from model.safetensors")
+
+
+def test_a_sample_shorter_than_what_is_skipped_is_refused_at_once(tmp_path):
+    with pytest.raises(InvalidInput, match="40 steps, of which the network skips 40"):
+        train_network(tones_recipe(objective=Objective(Loss.LAST_STEP, 40)), TONES, None, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("option", ["--learning-rate", "--spike-budget", "--keep", "--time-limit"])

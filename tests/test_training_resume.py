@@ -21,6 +21,7 @@ from brf_training.checkpoint import load_checkpoint, save_checkpoint
 from brf_training.monitor import Monitor
 from brf_training.pruning import Pruning
 from brf_training.recipe import TrainedNetwork
+from brf_training.run_folder import RunFolder
 from brf_training.train import Conduct
 
 RECIPE = """
@@ -174,9 +175,9 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(Monitor, "on_batch", lambda *batches: (_ for _ in ()).throw(KeyboardInterrupt))
     recipe = tmp_path / "mine.toml"
     recipe.write_text(RECIPE)
-    result = invoke("digits", "--recipe", recipe, "--out", tmp_path / "run")
+    result = invoke("digits", "--recipe", recipe, "--out", tmp_path / "a run")
     assert result.exit_code == 130
-    assert f"brf-deploy train --resume {tmp_path / 'run'}" in result.output
+    assert f"brf-deploy train --resume '{tmp_path / 'a run'}'" in result.output
     assert "Traceback" not in result.output
 
 
@@ -213,6 +214,37 @@ def test_another_version_is_refused(interrupted, monkeypatch):
     monkeypatch.setattr("brf_training.identity.version", lambda name: "9.9")
     with pytest.raises(InvalidInput, match=r"brf-deploy: .*, 9\.9 now"):
         train_network(tones_recipe(), TONES, None, interrupted, conduct=Conduct(resume=True))
+
+
+def test_another_version_or_kernel_is_gone_on_with_when_told(interrupted, monkeypatch):
+    monkeypatch.setattr("brf_training.identity.finding", lambda: (True, "training-x86-64-v9.so"))
+    with pytest.raises(InvalidInput, match=r"written elsewhere.*kernels: .*, training-x86-64-v9\.so now.*--elsewhere"):
+        train_network(tones_recipe(), TONES, None, interrupted, conduct=Conduct(resume=True))
+    done = train_network(tones_recipe(), TONES, None, interrupted, conduct=Conduct(resume=True, elsewhere=True))
+    assert done.stopped == "finished"
+    with pytest.raises(InvalidInput, match="it is of another run"):
+        train_network(tones_recipe(seed=1), TONES, None, interrupted, conduct=Conduct(resume=True, elsewhere=True))
+
+
+def test_two_processes_do_not_train_in_one_folder(interrupted):
+    with RunFolder(interrupted).held(), pytest.raises(InvalidInput, match="another process is training there"):
+        train_network(tones_recipe(), TONES, None, interrupted, conduct=Conduct(resume=True))
+    assert train_network(tones_recipe(), TONES, None, interrupted, conduct=Conduct(resume=True)).stopped == "finished"
+
+
+def test_a_model_may_lie_elsewhere_when_a_run_goes_on(tmp_path, trained):
+    recipe = tones_recipe(network=trained, epochs=2)
+    train_network(recipe, TONES, None, tmp_path / "run", conduct=Conduct(time_limit=1e-6))
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes(trained.path.read_bytes())
+    again = replace(recipe, network=TrainedNetwork.at(moved))
+    assert train_network(again, TONES, None, tmp_path / "run", conduct=Conduct(resume=True)).epochs_run == 2
+
+
+def test_parts_of_other_files_stay(interrupted):
+    (interrupted / "thesis.part").write_text("mine")
+    train_network(tones_recipe(), TONES, None, interrupted, conduct=Conduct(resume=True))
+    assert (interrupted / "thesis.part").read_text() == "mine"
 
 
 def test_another_starting_model_is_refused(tmp_path, trained):

@@ -156,7 +156,7 @@ def test_a_loss_far_above_guessing_is_divergence(tmp_path, monkeypatch):
 @torch.no_grad()
 def damaged(what, value):
     """A network with one number of a parameter, or of its gradient, replaced."""
-    network = build_model(tones_recipe(layers=(5, 4)), TONES, TONES.load("train"))
+    network = build_model(tones_recipe(layers=(5, 4)), TONES, TONES.load("train")).model
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     name, _, gradient = what.partition(" ")

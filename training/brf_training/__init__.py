@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from brf_training.neurons.lif import LIF
     from brf_training.neurons.rf import RF
     from brf_training.objective import Loss, Objective
+    from brf_training.own_model import network_of
     from brf_training.published import read_published
     from brf_training.quantized import QuantizedNetwork
     from brf_training.recipe_file import load_recipe
@@ -39,6 +40,7 @@ __all__ = [
     "evaluate",
     "from_float_network",
     "load_recipe",
+    "network_of",
     "read_published",
     "spike",
     "to_float_network",
@@ -51,8 +53,8 @@ _MODULE_OF = {
     "FrozenNetwork": "frozen",
     "Loss": "objective", "Objective": "objective", "evaluate": "evaluation",
     "from_float_network": "extract", "to_float_network": "extract",
-    "load_recipe": "recipe_file", "read_published": "published", "QuantizedNetwork": "quantized",
-    "spike": "surrogate", "train_network": "train",
+    "load_recipe": "recipe_file", "read_published": "published",
+    "network_of": "own_model", "QuantizedNetwork": "quantized", "spike": "surrogate", "train_network": "train",
 }  # fmt: skip
 
 

@@ -1,14 +1,11 @@
 """The model that a recipe describes, ready to be trained."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brf_deploy.arrays import Ints
 from brf_deploy.encoding import Encoding
-from brf_deploy.errors import InvalidInput
 from brf_deploy.evaluation import check_task
 from brf_deploy.float_file import load_float_network
 from brf_deploy.quantization import measure_ranges
@@ -42,23 +39,32 @@ class Trainable(Protocol):
         ...
 
 
-def build_model(recipe: Recipe, task: Task, samples: Samples) -> RecurrentNetwork | QuantizedNetwork:
+class Start(NamedTuple):
+    """A model before its training, and how it sees the task's messages."""
+
+    model: RecurrentNetwork | QuantizedNetwork
+    encoding: Encoding
+
+
+def build_model(recipe: Recipe, task: Task, samples: Samples) -> Start:
     """The model at the start of training; the same recipe gives the same values.
 
-    samples: of the training split, for calibration. Raises `InvalidFile` or `InvalidInput` for a model to go on from
-    that is another or does not fit the task, `Unsupported` for a neuron that has no integer form.
+    A model that was trained before keeps its own order of steps. samples: of the training split, for calibration.
+    Raises `InvalidFile` or `InvalidInput` for a model to go on from that is another or does not fit the task,
+    `Unsupported` for a neuron that has no integer form.
     """
     start = recipe.network
-    network = _fresh(recipe, start, task) if isinstance(start, FreshNetwork) else _trained(start, task)
+    network, encoding = _fresh(recipe, start, task) if isinstance(start, FreshNetwork) else _trained(start, task)
     network.to(DTYPES[recipe.precision])
     if recipe.quantization is None:
-        return network
+        return Start(network, encoding)
     skip_steps = recipe.objective.skip_steps
-    source = to_float_network(network, task.name, task.encoding, skip_steps)
+    source = to_float_network(network, task.name, encoding, skip_steps)
     ranges = measure_ranges(source, samples.take(slice(CALIBRATION_SAMPLES)).messages)
-    return QuantizedNetwork.prepare(
-        network, recipe.quantization, ranges, task=task.name, encoding=task.encoding, skip_steps=skip_steps
+    quantized = QuantizedNetwork.prepare(
+        network, recipe.quantization, ranges, task=task.name, encoding=encoding, skip_steps=skip_steps
     )
+    return Start(quantized, encoding)
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
@@ -69,7 +75,7 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]
     return [{"params": hidden, "share": 1.0}, {"params": others, "share": recipe.slow_share}]
 
 
-def _fresh(recipe: Recipe, network: FreshNetwork, task: Task) -> RecurrentNetwork:
+def _fresh(recipe: Recipe, network: FreshNetwork, task: Task) -> tuple[RecurrentNetwork, Encoding]:
     generator = torch.Generator().manual_seed(recipe.seed)
     widths = (task.inputs, *network.layers)
     names = ["hidden"] if len(network.layers) == 1 else [f"hidden{index}" for index in range(len(network.layers))]
@@ -77,22 +83,13 @@ def _fresh(recipe: Recipe, network: FreshNetwork, task: Task) -> RecurrentNetwor
         RecurrentLayer.create(network.neuron, inputs, count, initial=network.initial, name=name, generator=generator)
         for name, inputs, count in zip(names, widths[:-1], widths[1:], strict=True)
     ]
-    return RecurrentNetwork(layers, LeakyReadout.create(widths[-1], task.classes, tau=network.tau, generator=generator))
+    readout = LeakyReadout.create(widths[-1], task.classes, tau=network.tau, generator=generator)
+    return RecurrentNetwork(layers, readout), task.encoding
 
 
-def _trained(start: TrainedNetwork, task: Task) -> RecurrentNetwork:
+def _trained(start: TrainedNetwork, task: Task) -> tuple[RecurrentNetwork, Encoding]:
     """The model in the file, which must be the one meant and fit the task; what was pruned stays so."""
     start.check()
     source = load_float_network(start.path)
     check_task(source, task)
-    if not np.array_equal(_order(source.encoding), _order(task.encoding)):
-        raise InvalidInput(
-            f"model '{start.path}': it sees the steps of a sample in another order than task '{task.name}' has them; "
-            "further training would take its inputs apart. Train on the task whose order it was trained with"
-        )
-    return from_float_network(source)
-
-
-def _order(encoding: Encoding) -> Ints:
-    """The order of steps; empty where they keep theirs."""
-    return np.empty(0, np.int64) if encoding.permutation is None else encoding.permutation
+    return from_float_network(source), source.encoding

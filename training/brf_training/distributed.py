@@ -16,6 +16,7 @@ from brf_training.cell_loop import SequenceRun
 
 # Set by torchrun for each process that it starts.
 RANK, SIZE, LOCAL_RANK = "RANK", "WORLD_SIZE", "LOCAL_RANK"
+ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 CPU = torch.device("cpu")
 
 
@@ -89,24 +90,45 @@ class Ranks:
 
 @contextmanager
 def joined_ranks(device: torch.device) -> Iterator[Ranks]:
-    """Join the processes that torchrun started, or stay alone without it; over NCCL on CUDA devices, else gloo."""
+    """Join the processes that torchrun started, or stay alone without it; over NCCL on CUDA devices, else gloo.
+
+    Raises `InvalidInput` where its variables are not all there or the processes do not find each other.
+    """
     if SIZE not in os.environ:
         yield Ranks(device=device)
         return
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ[LOCAL_RANK]))
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    _check_variables(device)
+    try:
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ[LOCAL_RANK]))
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (RuntimeError, ValueError) as error:
+        raise InvalidInput(
+            f"process {os.environ[RANK]} of {os.environ[SIZE]}: it cannot join the others ({error}); start them with "
+            "torchrun, on a machine with a device for each"
+        ) from error
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size(), device)
     finally:
         dist.destroy_process_group()
 
 
+def _check_variables(device: torch.device) -> None:
+    needed = (RANK, SIZE, *ADDRESS, *((LOCAL_RANK,) if device.type == "cuda" else ()))
+    if missing := [name for name in needed if name not in os.environ]:
+        raise InvalidInput(
+            f"environment: {SIZE}={os.environ[SIZE]} is set and {missing[0]} is not; start with torchrun, which sets "
+            f"both, or unset {SIZE} to train in this process alone"
+        )
+
+
 def find_device(name: str) -> torch.device:
-    """The device of that name; raises `InvalidInput` where torch has none such."""
+    """The device of that name, a CPU or a CUDA one; raises `InvalidInput` where torch has none such."""
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise InvalidInput(f"device '{name}': networks are trained on cpu or cuda; name one of these")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InvalidInput(

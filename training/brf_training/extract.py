@@ -5,25 +5,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from brf_deploy.encoding import Encoding
 from brf_deploy.float_network import FloatLayer, FloatNetwork, FloatReadout
 from brf_training.cell_loop import Cell, Integrators
 from brf_training.model import LeakyReadout, RecurrentLayer, RecurrentNetwork
 from brf_training.neurons import NEURONS
+from brf_training.own_model import network_of
 
 
 def to_float_network(
-    model: RecurrentNetwork, task: str, encoding: Encoding, skip_steps: int = 0, notes: dict[str, str] | None = None
+    model: nn.Module, task: str, encoding: Encoding, skip_steps: int = 0, notes: dict[str, str] | None = None
 ) -> FloatNetwork:
     """The float network a model computes: raw values become absolute, dtypes stay.
 
-    `encoding` tells how messages become the model's real inputs. Raises `InvalidNetwork` for NaN or infinite
-    parameters, and where ``dt * omega > 1``.
+    `encoding` tells how messages become the model's real inputs. The model is a `RecurrentNetwork` or anything that
+    `network_of` takes for one; raises what that raises, and `InvalidNetwork` for NaN or infinite parameters and where
+    ``dt * omega > 1``.
     """
-    layers = tuple(_layer(layer) for layer in model.chain)
-    readout = FloatReadout(np.abs(array_of(model.readout.tau)), array_of(model.readout.weight))
+    network = network_of(model)
+    layers = tuple(_layer(layer) for layer in network.chain)
+    readout = FloatReadout(np.abs(array_of(network.readout.tau)), array_of(network.readout.weight))
     return FloatNetwork(task, encoding, layers, readout, skip_steps, notes or {})
 
 

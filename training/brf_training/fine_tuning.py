@@ -1,13 +1,15 @@
 """The recipe of a run that goes on from a trained model, where none is given."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from brf_deploy.errors import InvalidInput
 from brf_deploy.evaluation import check_task
 from brf_deploy.float_file import load_float_network
-from brf_deploy.task import Decision, load_task
+from brf_deploy.task import Decision, Task, load_task
 from brf_training import quantized as defaults
 from brf_training.objective import Loss, Objective
-from brf_training.recipe import Recipe, TrainedNetwork
+from brf_training.recipe import FreshNetwork, Recipe, TrainedNetwork
 from brf_training.recipe_file import load_recipe, shipped_recipes
 
 # Which steps the loss looks at where so many decide, as in every recipe of Higuchi et al. 2024, Table 3.
@@ -30,11 +32,11 @@ QUANTIZED = {
 
 
 def fine_tuning_recipe(
-    path: Path, task_name: str | None = None, *, quantized: bool = False, lean: bool = False
+    path: Path, task: Task | None = None, *, quantized: bool = False, lean: bool = False
 ) -> Recipe:
     """Adam with a linear decay, with values found for what the network is to fit, and the task's own clipping.
 
-    task_name: the model's by default. quantized: few bits. lean: a budget, or fewer synapses; with few bits that takes
+    task: the model's by default. quantized: few bits. lean: a budget, or fewer synapses; with few bits that takes
     no other rates, only the longer time. Raises `InvalidFile` where there is no model, `InvalidInput` where it does not
     fit the task.
     """
@@ -42,7 +44,7 @@ def fine_tuning_recipe(
     if lean:
         settings = {**settings, "epochs": LEAN["epochs"]}
     network = load_float_network(path)
-    task = load_task(task_name or network.task)
+    task = task or load_task(network.task)
     check_task(network, task)
     clip_norm = load_recipe(task.name).clip_norm if task.name in shipped_recipes() else None
     return Recipe(
@@ -56,3 +58,18 @@ def fine_tuning_recipe(
         validation_fraction=0.1,
         **settings,  # type: ignore[arg-type]
     )
+
+
+def going_on(recipe: Recipe, path: Path) -> Recipe:
+    """The recipe, for the model at `path` in place of the network that it describes.
+
+    Raises `InvalidFile` where there is no model, `InvalidInput` where the recipe is for neurons of another kind.
+    """
+    kinds = {layer.neurons.kind for layer in load_float_network(path).layers}
+    wanted = recipe.network
+    if isinstance(wanted, FreshNetwork) and kinds != {wanted.neuron.kind}:
+        raise InvalidInput(
+            f"model '{path}': {' and '.join(sorted(kinds))} neurons found, the recipe is for {wanted.neuron.kind}; "
+            "take one for the model's own kind, or leave --recipe away"
+        )
+    return replace(recipe, network=TrainedNetwork.at(path), description=f"{recipe.description}; from {path.name}")

@@ -157,13 +157,19 @@ class LeakyReadout(nn.Module):
 
 
 class RecurrentNetwork(nn.Module):
-    """A chain of spiking layers and a leaky readout; raises `InvalidNetwork` where widths do not fit."""
+    """A chain of spiking layers and a readout; raises `InvalidNetwork` where widths do not fit or names repeat."""
 
     def __init__(self, layers: Iterable[RecurrentLayer], readout: LeakyReadout) -> None:
         super().__init__()
         chain = list(layers)
         if not chain:
             raise InvalidNetwork("network: no layer found, at least one needed")
+        names = [layer.name for layer in chain]
+        if len(set(names)) < len(names):
+            raise InvalidNetwork(
+                f"network: layers are named {', '.join(names)}; each needs a name of its own, as in "
+                "RecurrentLayer.create(..., name='hidden1')"
+            )
         for below, layer in pairwise(chain):
             _check_sources(f"layer '{layer.name}' input_weight", layer.input_weight, below)
         _check_sources("readout weight", readout.weight, chain[-1])

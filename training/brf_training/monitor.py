@@ -4,12 +4,26 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from brf_deploy.errors import InvalidFile
+
+WIDE, BAR = 110, 20  # columns of a terminal that hold title and bar beside the figures, and of the bar
+# Seconds between updates of the bar: it keeps the last 1,000, from which it tells the speed, and epochs may take hours.
+BETWEEN = 0.5
+PERIOD = 3600.0  # seconds over which the speed is averaged: several epochs, for validation comes at the end of each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +55,9 @@ class EpochMetrics:
 
 class Monitor:
     """Anything that wants to see a run as it goes; override what you need."""
+
+    def on_start(self, epoch: int) -> None:
+        """The run begins, or goes on after so many epochs."""
 
     def on_batch(self, done: int, total: int) -> None:
         """So many of an epoch's batches are done."""
@@ -111,19 +128,41 @@ def flat(values: Mapping[str, object]) -> dict[str, object]:
 
 
 @contextmanager
-def progress_bar(console: Console, title: str, epochs: int, done: int = 0) -> Iterator[Monitor]:
-    """A bar with epoch, batch, loss, validation accuracy and time left."""
-    figures = TextColumn("{task.fields[batch]}loss {task.fields[loss]}  validation {task.fields[accuracy]}")
-    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False))
-    with Progress(TextColumn(title), BarColumn(), MofNCompleteColumn(), figures, *times, console=console) as bar:
-        task = bar.add_task(title, total=epochs, completed=done, loss="-", accuracy="-", batch="")
+def progress_bar(console: Console, title: str, epochs: int) -> Iterator[Monitor]:
+    """A bar that moves with every batch, with epoch, loss, validation accuracy and time left."""
+    figures = "epoch {task.fields[epoch]}/{task.total:.0f}  loss {task.fields[loss]}  {task.fields[accuracy]}"
+    columns: list[ProgressColumn] = [
+        TextColumn(figures),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ]
+    if console.width >= WIDE:
+        columns = [TextColumn(title), BarColumn(BAR), *columns]
+    with Progress(*columns, console=console, speed_estimate_period=PERIOD) as bar:
+        task = bar.add_task(title, total=epochs, epoch=1, loss="-", accuracy="")
 
         class Bar(Monitor):
+            epoch = 0
+            shown = -inf
+
+            def on_start(self, epoch: int) -> None:
+                self.epoch = epoch
+                bar.reset(task, completed=epoch, epoch=min(epoch + 1, epochs), loss="-", accuracy="")
+
             def on_batch(self, done: int, total: int) -> None:
-                bar.update(task, batch=f"batch {done}/{total}  ")
+                if monotonic() - self.shown > BETWEEN:
+                    self.shown = monotonic()
+                    bar.update(task, completed=self.epoch + done / total)
 
             def on_epoch(self, metrics: EpochMetrics) -> None:
-                accuracy = f"{100 * metrics.validation_accuracy:.1f} %"
-                bar.update(task, completed=metrics.epoch, loss=f"{metrics.loss:.3f}", accuracy=accuracy, batch="")
+                self.epoch = metrics.epoch
+                bar.update(
+                    task,
+                    completed=metrics.epoch,
+                    epoch=min(metrics.epoch + 1, epochs),
+                    loss=f"{metrics.loss:.3f}",
+                    accuracy=f"validation {100 * metrics.validation_accuracy:.1f} %",
+                )
 
         yield Bar()

@@ -1,7 +1,7 @@
 """Recipes: everything that decides a training run."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -34,9 +34,9 @@ class FreshNetwork:
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A model (.safetensors) to go on from, and the digest of its bytes."""
+    """A model (.safetensors) to go on from, and the digest of its bytes, by which it is the same elsewhere."""
 
-    path: Path
+    path: Path = field(compare=False)
     sha256: str
 
     @classmethod
@@ -105,8 +105,9 @@ class Recipe:
 def differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
     """Where two recipes differ, as ``name: old, new`` a value."""
     if is_dataclass(old) and type(old) is type(new):
-        for field in fields(old):
-            inner = f"{name}.{field.name}" if name else field.name
-            yield from differences(getattr(old, field.name), getattr(new, field.name), inner)
+        for entry in fields(old):
+            inner = f"{name}.{entry.name}" if name else entry.name
+            if entry.compare:
+                yield from differences(getattr(old, entry.name), getattr(new, entry.name), inner)
     elif old != new:
         yield f"{name}: {old}, {new}"

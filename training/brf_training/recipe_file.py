@@ -11,6 +11,7 @@ import tomli_w
 
 from brf_deploy.errors import BrfError, InvalidFile, InvalidInput
 from brf_deploy.quantization import QuantizationConfig
+from brf_deploy.task import Task
 from brf_deploy.toml_table import Table, read_toml
 from brf_training.budget import KINDS, Budget
 from brf_training.initial import Distribution, Normal, Uniform
@@ -23,6 +24,7 @@ from brf_training.recipe import PRECISIONS, SCHEDULES, FreshNetwork, Recipe, Tra
 SHIPPED = files("brf_training") / "recipes"
 GENERAL = "own"  # the shipped recipe for tasks that have none
 DISTRIBUTIONS: dict[str, type[Distribution]] = {"uniform": Uniform, "normal": Normal}
+SHORTEST = 1e-18  # steps; below, 1 / tau^2 overflows float32 and the gradient of exp(-1 / tau) is NaN
 WORDS = ("weight_bits", "coefficient_bits", "state_bits")
 
 
@@ -49,6 +51,12 @@ def load_recipe(name: str) -> Recipe:
 def recipe_of_task(task: str) -> Recipe:
     """The shipped recipe of a task's name; for one that has none, the general recipe."""
     return load_recipe(task) if task in shipped_recipes() else replace(load_recipe(GENERAL), task=task)
+
+
+def for_task(recipe: Recipe, task: Task) -> Recipe:
+    """The recipe under the task's name, where it is general or names the same file another way."""
+    same_file = Path(recipe.task).suffix and Path(recipe.task).resolve() == Path(task.name)
+    return replace(recipe, task=task.name) if recipe.task == GENERAL or same_file else recipe
 
 
 def parse_recipe(text: str, name: str) -> Recipe:
@@ -231,6 +239,12 @@ def _distribution(table: Table, key: str) -> Distribution:
     numbers = entry.pair(chosen[0])
     entry.close()
     try:
-        return DISTRIBUTIONS[chosen[0]](*numbers)
+        start = DISTRIBUTIONS[chosen[0]](*numbers)
     except BrfError as error:
         raise InvalidFile(f"{table.file}: {table.name}{key}: {error}") from error
+    if key.startswith("tau") and max(map(abs, start.extremes)) < SHORTEST:
+        table.fail(
+            key, {chosen[0]: list(numbers)}, "time constants other than 0, in steps: at 0 the decay exp(-1 / tau) has "
+            "no gradient, and training would stop at its first batch",
+        )  # fmt: skip
+    return start

@@ -1,15 +1,18 @@
 """Training: a recipe and a task become a float network on disk, and its integer form where that was trained."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
+
+from torch import nn
 
 from brf_deploy.errors import InvalidFile, InvalidInput
 from brf_deploy.float_file import save_float_network
 from brf_deploy.network_file import save_network
 from brf_deploy.output import write_json
+from brf_deploy.sample_check import check_samples
 from brf_deploy.task import Samples, Task
 from brf_deploy.whole_file import write_whole
 from brf_training.checkpoint import load_checkpoint, save_checkpoint
@@ -19,27 +22,25 @@ from brf_training.identity import check_identity, run_identity
 from brf_training.kernels.native import one_torch_thread
 from brf_training.monitor import EpochMetrics, MetricsFile, Monitor, tensorboard_events
 from brf_training.quantized import QuantizedNetwork
-from brf_training.recipe import Recipe
+from brf_training.recipe import Recipe, TrainedNetwork
 from brf_training.recipe_file import parse_recipe, recipe_text
+from brf_training.run_folder import RunFolder
 from brf_training.selection import standing
 from brf_training.summary import Summary, summarize_run
 from brf_training.trainer import Trainer
-
-MODEL, NETWORK = "model.safetensors", "net.nir"
-CHECKPOINT, RECIPE, METRICS, SUMMARY, EVENTS = (
-    "checkpoint.safetensors", "recipe.toml", "metrics.jsonl", "summary.json", "tensorboard",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Conduct:
     """How a run is conducted, without a say in what it computes.
 
-    resume: go on from the folder's checkpoint. time_limit: seconds within which to stop, after at least one epoch, or
+    resume: go on from the folder's checkpoint. elsewhere: even where that was written by another version or kernel,
+    with which the same bits do not come out. time_limit: seconds within which to stop, after at least one epoch, or
     None. checkpoint_every: seconds between checkpoints within an epoch. ranks: this process among those of torchrun.
     """
 
     resume: bool = False
+    elsewhere: bool = False
     time_limit: float | None = None
     checkpoint_every: float = 300.0
     ranks: Ranks = field(default_factory=Ranks)
@@ -52,34 +53,57 @@ def train_network(
     out: Path,
     watch: Sequence[Monitor] = (),
     conduct: Conduct | None = None,
+    model: nn.Module | None = None,
 ) -> Summary:
     """Train, and keep in `out` the best model by validation loss, the metrics, the summary and what it takes to resume.
 
-    Raises `MissingData` or `InvalidFile` for the task's data or a damaged checkpoint, `InvalidInput` where the
-    checkpoint is of another run, `InvalidNetwork` where training diverges.
+    model: what to train instead of what the recipe describes, a `RecurrentNetwork` or anything that `network_of` takes
+    for one. It is read, not changed: its values as they are now go into ``start.safetensors``, and the run is that of a
+    recipe which goes on from there; a run that is resumed takes them from that file. Raises `MissingData`,
+    `InvalidFile` or `InvalidInput` for the task's data or a damaged checkpoint, `InvalidInput` where the checkpoint is
+    of another run or another process trains in `out`, `InvalidNetwork` where training diverges.
     """
     if recipe.task != task.name:
         raise InvalidInput(
             f"recipe: written for task '{recipe.task}', not for '{task.name}'; name another with --recipe"
         )
-    conduct = conduct or Conduct()
-    samples, test = task.load("train", data), task.load("test", data)
-    with one_torch_thread():
-        run = Run(Trainer(recipe, task, samples, conduct.ranks), out, conduct, run_identity(recipe, samples))
+    folder, conduct = RunFolder(out), conduct or Conduct()
+    ranks = conduct.ranks
+    with one_torch_thread(), folder.held() if ranks.first else nullcontext():
+        if model is not None:
+            if not conduct.resume:
+                _write_start(model, recipe, task, folder, ranks)
+            recipe = replace(recipe, network=TrainedNetwork.at(folder.start))
+        samples = check_samples(task, "train", task.load("train", data))
+        test = check_samples(task, "test", task.load("test", data))
+        identity = run_identity(recipe, samples, ranks.device)
+        run = Run(Trainer(recipe, task, samples, ranks), folder, conduct, identity)
         stopped = run.go_on(watch)
         return run.finish(stopped, test)
 
 
 def recipe_of_run(folder: Path) -> Recipe:
     """The recipe of the checkpoint in a folder; raises `InvalidFile` where there is none."""
-    path = folder / CHECKPOINT
-    return parse_recipe(load_checkpoint(path)["identity"]["recipe"], str(path))
+    run = RunFolder(folder)
+    recipe = parse_recipe(load_checkpoint(run.checkpoint)["identity"]["recipe"], str(run.checkpoint))
+    start = recipe.network
+    if isinstance(start, TrainedNetwork) and start.path.name == run.start.name and run.start.is_file():
+        return replace(recipe, network=replace(start, path=run.start.resolve()))  # the folder may have been moved
+    return recipe
+
+
+def _write_start(model: nn.Module, recipe: Recipe, task: Task, folder: RunFolder, ranks: Ranks) -> None:
+    """Put the model on disk, for every process to go on from."""
+    start = to_float_network(model, task.name, task.encoding, recipe.objective.skip_steps)
+    if ranks.first:
+        save_float_network(start, folder.start)
+    ranks.meet()
 
 
 class Run:
     """A trainer and the folder that it writes to; processes other than the first only read it."""
 
-    def __init__(self, trainer: Trainer, folder: Path, conduct: Conduct, identity: dict[str, str]) -> None:
+    def __init__(self, trainer: Trainer, folder: RunFolder, conduct: Conduct, identity: dict[str, str]) -> None:
         self.trainer, self.folder, self.conduct, self.identity = trainer, folder, conduct, identity
         self.best: EpochMetrics | None = None
         self.started = self.saved = monotonic()
@@ -94,7 +118,9 @@ class Run:
         with ExitStack() as stack:
             monitors = [*watch]
             if self.conduct.ranks.first:
-                monitors.append(stack.enter_context(tensorboard_events(self.folder / EVENTS, self.trainer.epoch)))
+                monitors.append(stack.enter_context(tensorboard_events(self.folder.events, self.trainer.epoch)))
+            for monitor in monitors:
+                monitor.on_start(self.trainer.epoch)
             while (reason := self._reason_to_stop()) is None:
                 self._run_epoch(monitors)
         return reason
@@ -103,12 +129,9 @@ class Run:
         """Measure the best epoch on the test samples; the summary, written down."""
         assert self.best is not None
         self.conduct.ranks.meet()  # the first process has written the model
-        summary = summarize_run(
-            self.trainer, self.best, test, self.folder / MODEL, self.folder / NETWORK,
-            stopped=stopped, seconds=self.seconds,
-        )  # fmt: skip
+        summary = summarize_run(self.trainer, self.best, test, self.folder, stopped=stopped, seconds=self.seconds)
         if self.conduct.ranks.first:
-            write_json(self.folder / SUMMARY, asdict(summary))
+            write_json(self.folder.summary, asdict(summary))
         return summary
 
     @property
@@ -151,15 +174,15 @@ class Run:
 
     def _restore(self) -> int:
         """Put back the checkpoint's state; how many bytes of metrics belong to it."""
-        path = self.folder / CHECKPOINT
+        path = self.folder.checkpoint
         state = load_checkpoint(path)
-        check_identity(state["identity"], self.identity, path)
+        check_identity(state["identity"], self.identity, path, elsewhere=self.conduct.elsewhere)
         self.trainer.restore(state["trainer"])
         self.best = None if state["best"] is None else EpochMetrics(**state["best"])
         self.seconds_before = state["seconds"]
-        if self.best is not None and not (self.folder / MODEL).is_file():
+        if self.best is not None and not self.folder.model.is_file():
             raise InvalidFile(
-                f"model '{self.folder / MODEL}': no such file, and the checkpoint does not hold the best epoch; put it "
+                f"model '{self.folder.model}': no such file, and the checkpoint does not hold the best epoch; put it "
                 "back, or start the run again"
             )
         position: int = state["metrics"]
@@ -167,14 +190,10 @@ class Run:
 
     def _prepare(self, position: int) -> None:
         """Make the folder ready: what an earlier run left goes, and the first checkpoint is there from the start."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for part in self.folder.glob("*.part"):  # of files that a killed process was writing
-            part.unlink()
         if not self.conduct.resume:
-            for name in (CHECKPOINT, MODEL, NETWORK, SUMMARY):
-                (self.folder / name).unlink(missing_ok=True)
-        self.metrics = MetricsFile(self.folder / METRICS, position)
-        write_whole(self.folder / RECIPE, recipe_text(self.trainer.recipe).encode())
+            self.folder.forget()
+        self.metrics = MetricsFile(self.folder.metrics, position)
+        write_whole(self.folder.recipe, recipe_text(self.trainer.recipe).encode())
         if not self.conduct.resume:
             if self.trainer.recipe.quantization is not None:
                 self._save_network()  # where the format is not installed this fails now, not after an epoch
@@ -190,7 +209,7 @@ class Run:
             "metrics": self.metrics.position,
             "seconds": self.seconds,
         }
-        save_checkpoint(state, self.folder / CHECKPOINT)
+        save_checkpoint(state, self.folder.checkpoint)
         self.saved = monotonic()
 
     def _save_network(self) -> None:
@@ -199,9 +218,8 @@ class Run:
             return
         trainer, recipe = self.trainer, self.trainer.recipe
         notes = {"seed": str(recipe.seed), "epoch": f"{trainer.epoch} of {recipe.epochs}"}
-        model, task, skip_steps = trainer.model, trainer.task, recipe.objective.skip_steps
-        save_float_network(
-            to_float_network(model.network, task.name, task.encoding, skip_steps, notes), self.folder / MODEL
-        )
+        model, skip_steps = trainer.model, recipe.objective.skip_steps
+        network = to_float_network(model.network, trainer.task.name, trainer.encoding, skip_steps, notes)
+        save_float_network(network, self.folder.model)
         if isinstance(model, QuantizedNetwork):
-            save_network(model.integer_network(), self.folder / NETWORK)
+            save_network(model.integer_network(), self.folder.network)

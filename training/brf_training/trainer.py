@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from brf_deploy.arrays import Ints
 from brf_deploy.errors import InvalidInput, InvalidNetwork
-from brf_deploy.task import Samples, Task
+from brf_deploy.task import Samples, Task, check_steps
 from brf_training.budget import BudgetController
-from brf_training.build import DTYPES, build_model, parameter_groups
+from brf_training.build import DTYPES, Trainable, build_model, parameter_groups
 from brf_training.cell_loop import SequenceRun
 from brf_training.distributed import Ranks
 from brf_training.divergence import HOPELESS, first_cause
@@ -83,7 +83,9 @@ class Trainer:
         self.fitted, self.held_out = split_validation(samples, recipe.validation_fraction, rng)
         self.order_state: Mapping[str, Any] = rng.bit_generator.state  # from which this epoch's order is drawn
         torch.manual_seed(recipe.seed)
-        self.model = build_model(recipe, task, samples).to(self.ranks.device)
+        check_steps(samples.steps, recipe.objective.skip_steps)
+        start = build_model(recipe, task, samples)
+        self.model, self.encoding = start.model.to(self.ranks.device), start.encoding
         self.replica = self.ranks.replica(self.model)
         self.optimizer = torch.optim.Adam(parameter_groups(self.model, recipe), recipe.learning_rate)
         decisions = recipe.objective.steps(samples.steps)
@@ -109,10 +111,12 @@ class Trainer:
 
     def measure(self, samples: Samples) -> ModelEvaluation:
         """Loss, accuracy and spikes of the model as it is, under this recipe."""
-        return evaluate(
-            self.model, samples, self.task.encoding, self.task.decision, self.recipe.objective,
-            dtype=self.dtype, ranks=self.ranks,
-        )  # fmt: skip
+        return self.measure_model(self.model, samples)
+
+    def measure_model(self, model: Trainable, samples: Samples) -> ModelEvaluation:
+        """Loss, accuracy and spikes of any model, under this recipe."""
+        decision, objective = self.task.decision, self.recipe.objective
+        return evaluate(model, samples, self.encoding, decision, objective, dtype=self.dtype, ranks=self.ranks)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -182,7 +186,7 @@ class Trainer:
         the windows' gradients add up to one step of the optimiser.
         """
         own = self.ranks.share(part)
-        inputs, labels = batch_of(self.fitted.take(own), self.task.encoding, self.dtype, self.ranks.device)
+        inputs, labels = batch_of(self.fitted.take(own), self.encoding, self.dtype, self.ranks.device)
         weight, loss, carry = self.ranks.weight(len(own), len(part)), 0.0, None
         for first, window in _windows(inputs, self.recipe.truncate_steps):
             steps, last = len(window), first + len(window) == len(inputs)

@@ -1,9 +1,9 @@
 """The command `brf-deploy train`."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,19 +14,21 @@ from brf_deploy.data_directory import data_root
 from brf_deploy.errors import BrfError, InvalidInput
 from brf_deploy.options import FiniteRange, data_option
 from brf_deploy.output import console
-from brf_deploy.task import load_task
+from brf_deploy.task import Task, load_task
 
 if TYPE_CHECKING:
+    from brf_training.distributed import Ranks
     from brf_training.monitor import Monitor
     from brf_training.overrides import Overrides
     from brf_training.recipe import Recipe
-    from brf_training.summary import Summary
+    from brf_training.summary import BudgetResult, Summary
 
 EXAMPLES = """\b
 Examples:
   brf-deploy train --list
   brf-deploy train digits --out run
   brf-deploy train ecg --recipe ecg-quick --data data --out run --seed 1
+  brf-deploy train my.npz --epochs 20 --out mine
   brf-deploy train --resume run --data data
   brf-deploy train ecg --from ecg.safetensors --weight-bits 4 --data data --out run4
   brf-deploy train ecg --from ecg.safetensors --spike-budget 3500 --data data --out cheap
@@ -73,6 +75,11 @@ def overrides(command: Command) -> Command:
     help="Go on with the run in DIR where it stopped; on a CPU the result is the same to the bit.",
 )
 @click.option(
+    "--elsewhere",
+    is_flag=True,
+    help="Let --resume go on where versions or kernels are others than the run's; bits then differ.",
+)
+@click.option(
     "--recipe", "recipe_name", metavar="FILE", help="TOML file or shipped recipe.  [default: the task's name]"
 )
 @click.option(
@@ -113,6 +120,7 @@ def train_command(
     listed: bool,
     out: Path | None,
     resume: Path | None,
+    elsewhere: bool,
     recipe_name: str | None,
     model: Path | None,
     time_limit: float | None,
@@ -125,10 +133,13 @@ def train_command(
 ) -> None:
     """Train a network on TASK.
 
-    Writes to DIR: model.safetensors (the epoch with the lowest validation loss), net.nir (with --weight-bits and its
-    like: the integer network that was trained), metrics.jsonl (a line an epoch), summary.json (the test split, looked
-    at once), recipe.toml (all that was asked for), a checkpoint and TensorBoard events. A DIR that is not empty is
-    refused.
+    TASK is the name of a data set, or an .npz file of your own: an array x of whole numbers (time, samples, inputs), or
+    of events, and an array y of labels from 0 on; docs/own-data-and-models.md describes both.
+
+    Writes to DIR: model.safetensors (the best epoch: the lowest validation loss among those that hold the budget and
+    are pruned as asked), net.nir (with --weight-bits and its like: the integer network that was trained), metrics.jsonl
+    (a line an epoch), summary.json (with the test split, which decides nothing), recipe.toml (all that was asked for),
+    a checkpoint and TensorBoard events. A DIR that is not empty is refused.
     """
     if listed:
         _list_recipes()
@@ -142,11 +153,12 @@ def train_command(
 
     torch.set_num_threads(threads)
     wanted = Overrides(**changes)
-    recipe = wanted.apply(_recipe(task_name, recipe_name, model, resume, wanted))
-    task = load_task(recipe.task if task_name is None else task_name)
+    named = None if task_name is None else load_task(task_name)
+    recipe = wanted.apply(_recipe(named, recipe_name, model, resume, wanted))
+    task = named or load_task(recipe.task)
     limit = None if time_limit is None else 60 * time_limit
-    with joined_ranks(find_device(device)) as ranks, _one_speaker(ranks.first, folder):
-        conduct = Conduct(resume is not None, limit, 60 * checkpoint_minutes, ranks)
+    with joined_ranks(find_device(device)) as ranks, _spoken_for(ranks, folder):
+        conduct = Conduct(resume is not None, elsewhere, limit, 60 * checkpoint_minutes, ranks)
         with _progress(recipe, ranks.first) as monitors:
             summary = train_network(recipe, task, data_root(data), folder, monitors, conduct)
         if ranks.first:
@@ -170,24 +182,23 @@ def _folder(out: Path | None, resume: Path | None, force: bool) -> Path:
 
 
 def _recipe(
-    task_name: str | None, name: str | None, model: Path | None, resume: Path | None, wanted: "Overrides"
+    task: Task | None, name: str | None, model: Path | None, resume: Path | None, wanted: "Overrides"
 ) -> "Recipe":
     """The recipe before any override: named, for the model to go on from, the checkpoint's, or the task's."""
-    from brf_training.fine_tuning import fine_tuning_recipe
-    from brf_training.recipe import TrainedNetwork
-    from brf_training.recipe_file import load_recipe, recipe_of_task
+    from brf_training.fine_tuning import fine_tuning_recipe, going_on
+    from brf_training.recipe_file import for_task, load_recipe, recipe_of_task
     from brf_training.train import recipe_of_run
 
     if name is None and model is None and resume is not None:
         return recipe_of_run(resume)
     if name is not None:
-        recipe = load_recipe(name)
-        return recipe if model is None else replace(recipe, network=TrainedNetwork.at(model))
+        recipe = load_recipe(name) if task is None else for_task(load_recipe(name), task)
+        return recipe if model is None else going_on(recipe, model)
     if model is not None:
-        return fine_tuning_recipe(model, task_name, quantized=wanted.quantized, lean=wanted.lean)
-    if task_name is None:
+        return fine_tuning_recipe(model, task, quantized=wanted.quantized, lean=wanted.lean)
+    if task is None:
         raise click.UsageError("TASK is missing; `brf-deploy train --list` shows the recipes of each")
-    return recipe_of_task(load_task(task_name).name)
+    return recipe_of_task(task.name)
 
 
 @contextmanager
@@ -202,45 +213,60 @@ def _progress(recipe: "Recipe", first: bool) -> Iterator[list["Monitor"]]:
 
 
 @contextmanager
-def _one_speaker(first: bool, folder: Path) -> Iterator[None]:
-    """Of several processes only the first says what went wrong; an interrupted one says how to go on."""
+def _spoken_for(ranks: "Ranks", folder: Path) -> Iterator[None]:
+    """Of several processes, those beside the first say who they are; an interrupted run says how to go on."""
     try:
         yield
-    except BrfError:
-        if first:
+    except BrfError as error:
+        if ranks.first:
             raise
+        click.echo(f"brf-deploy: process {ranks.rank}: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        if first:
-            click.echo(f"brf-deploy: to go on from the last checkpoint: brf-deploy train --resume {folder}", err=True)
+        if ranks.first and (folder / "checkpoint.safetensors").is_file():
+            click.echo(f"brf-deploy: to go on from the last checkpoint: {_resuming(folder)}", err=True)
         raise
 
 
+def _resuming(folder: Path) -> str:
+    return f"brf-deploy train --resume {shlex.quote(str(folder))}"
+
+
 def _tell(summary: "Summary", folder: Path) -> None:
-    screen = console()
-    screen.print(
-        f"test accuracy {100 * summary.test_accuracy:.2f} %, {summary.test_spikes_per_sample:.1f} spikes a sample, "
+    lines = [
+        f"test accuracy {100 * summary.test_accuracy:.2f} %, {summary.test_spikes_per_sample:,.1f} spikes a sample, "
         f"best epoch {summary.best_epoch} of {summary.epochs}, {summary.seconds:.0f} s"
-    )
+    ]
+    if summary.test_spikes_per_sample == 0:
+        lines.append("no neuron fired: train for longer (--epochs), or with a higher --learning-rate")
     if summary.integer is not None:
         found = summary.integer
-        screen.print(
-            f"integer network, {found.weight_bits}-bit weights: test accuracy {100 * found.test_accuracy:.2f} %, "
-            f"{found.test_spikes_per_sample:.1f} spikes a sample, run by '{found.backend}'"
+        lines.append(
+            f"that is the integer network with {found.weight_bits}-bit weights, run by '{found.backend}'; its float "
+            f"master reaches {100 * found.master_test_accuracy:.2f} %"
         )
     if summary.budget is not None:
-        spent = summary.budget
-        screen.print(
-            f"budget {spent.limit:,.0f} {spent.kind} a sample, {spent.test_spending:,.1f} spent on test samples"
-        )
+        lines.append(_budget(summary.budget))
+    if summary.synapses_kept is not None:
+        lines.append(f"synapses kept: {summary.synapses_kept:.1%}")
     if summary.stopped != "finished":
-        screen.print(
+        lines.append(
             f"stopped after epoch {summary.epochs_run} of {summary.epochs}: {summary.stopped}"
-            + (f"; to go on: brf-deploy train --resume {folder}" if summary.stopped == "time limit" else ""),
-            markup=False,
-            soft_wrap=True,
+            + (f"; to go on: {_resuming(folder)}" if summary.stopped == "time limit" else "")
         )
-    screen.print(f"model written to {folder / 'model.safetensors'}", markup=False, soft_wrap=True)
+    written = ["model.safetensors"] if summary.integer is None else ["model.safetensors", "net.nir"]
+    lines += [f"written: {folder / name}" for name in written]
+    for line in lines:
+        console().print(line, markup=False, soft_wrap=True, highlight=False)
+
+
+def _budget(found: "BudgetResult") -> str:
+    spent, limit = found.test_spending, found.limit
+    what = f"budget of {limit:,.0f} {found.kind} a sample"
+    if found.held:
+        return f"{what} held: {spent:,.1f} on test samples"
+    over = f"{what} NOT held: {spent:,.1f} on test samples, {spent / limit - 1:.1%} over"
+    return f"{over}; train for longer (--epochs), or ask for a little less"
 
 
 def _list_recipes() -> None:
