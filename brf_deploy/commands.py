@@ -154,7 +154,7 @@ def evaluate_command(
 
     Takes an integer NET (.nir), whose result is the same on every backend, or a float MODEL (.safetensors), run in
     float32. Backends of a MODEL round and add in orders of their own, so its result may differ between them: on the
-    published networks by up to a spike in 25,000 and a prediction in 1,000. `--backend numpy` has the order of
+    published networks by up to a spike in 50,000 and a prediction in 1,000. `--backend numpy` has the order of
     operations of the published reference.
     """
     from brf_deploy.evaluation import load_test

@@ -228,11 +228,11 @@ def test_the_command_refuses_a_backend_of_the_other_kind(files, file, backend, m
     assert message in result.output
 
 
-@pytest.mark.parametrize(("backend", "accuracy", "spikes"), [("numpy", 0, 0), ("torch", 2e-4, 1e-4)])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
 @pytest.mark.parametrize(
     ("neuron", "right", "fired"), [("brf", 86.2106, 974_811), ("rf", 85.1140, 1_678_934), ("alif", 70.7598, 650_395)]
 )
-def test_published_ecg_networks(data_dir, tmp_path, neuron, right, fired, backend, accuracy, spikes):
+def test_published_ecg_networks(data_dir, tmp_path, neuron, right, fired, backend):
     checkpoint, model = data_dir / "checkpoints" / f"ecg_{neuron}.pt", tmp_path / "model.safetensors"
     if not checkpoint.is_file():
         pytest.skip(f"{checkpoint} is not there")
@@ -240,5 +240,5 @@ def test_published_ecg_networks(data_dir, tmp_path, neuron, right, fired, backen
     assert CliRunner().invoke(main, [str(argument) for argument in arguments]).exit_code == 0
     arguments = ["evaluate", model, "--task", "ecg", "--backend", backend, "--data", data_dir, "--json", "-"]
     found = json.loads(CliRunner().invoke(main, [str(argument) for argument in arguments]).stdout)
-    assert found["accuracy"] == pytest.approx(right / 100, abs=accuracy + 1e-6)
-    assert found["spikes"] == pytest.approx(fired, rel=spikes)
+    assert found["accuracy"] == pytest.approx(right / 100, abs=1e-6)  # as published, in four digits
+    assert found["spikes"] == fired

@@ -135,8 +135,8 @@ def cell(count=4, inputs=3, **changes):
     (lambda: RecurrentLayer(cell(recurrent_weight=torch.ones(4, 3))), r"recurrent_weight: shape \(4, 3\)"),
     (lambda: LeakyReadout(Integrators(torch.ones(2), torch.ones(3, 4))), r"readout tau: shape \(2,\)"),
     (lambda: RecurrentNetwork([], LeakyReadout.create(4, 2)), "no layer found"),
-    (lambda: RecurrentNetwork([RecurrentLayer(cell()), RecurrentLayer(cell())], LeakyReadout.create(4, 2)),
-     r"layer 'hidden' input_weight: shape \(4, 3\) found, expected \(4, 4\)"),
+    (lambda: RecurrentNetwork([RecurrentLayer(cell()), RecurrentLayer(cell(), "top")], LeakyReadout.create(4, 2)),
+     r"layer 'top' input_weight: shape \(4, 3\) found, expected \(4, 4\)"),
     (lambda: RecurrentNetwork([RecurrentLayer(cell())], LeakyReadout.create(5, 2)),
      r"readout weight: shape \(2, 5\) found, expected \(2, 4\)"),
 ])  # fmt: skip

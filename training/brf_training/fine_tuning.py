@@ -31,9 +31,7 @@ QUANTIZED = {
 }
 
 
-def fine_tuning_recipe(
-    path: Path, task: Task | None = None, *, quantized: bool = False, lean: bool = False
-) -> Recipe:
+def fine_tuning_recipe(path: Path, task: Task | None = None, *, quantized: bool = False, lean: bool = False) -> Recipe:
     """Adam with a linear decay, with values found for what the network is to fit, and the task's own clipping.
 
     task: the model's by default. quantized: few bits. lean: a budget, or fewer synapses; with few bits that takes

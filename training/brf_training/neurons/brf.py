@@ -54,7 +54,9 @@ def p_omega(omega: Tensor, dt: float) -> Tensor:
             f"{product[index].item():.4g}, the divergence boundary p(omega) ends at 1; lower omega to at most "
             f"{1 / dt:.4g} rad/s or make dt smaller"
         )
-    return (-1 + torch.sqrt(1 - torch.square(product))) / dt
+    # The square root from float64, rounded once: torch's in float32 is not correctly rounded on every processor.
+    root = torch.sqrt((1 - torch.square(product)).double()).to(product.dtype)
+    return (-1 + root) / dt
 
 
 NEW = new_tensors(len(BRFState._fields))
