@@ -1,7 +1,7 @@
 """What training reaches: ECG over seeds and neurons, few bits, spike budgets, spoken digits, the first MNIST epochs.
 
 Every run is a `brf-deploy train` of its own; one that was interrupted goes on where it stopped, one that is done is not
-trained again. Run:
+trained again, but evaluated by the version that is installed. Run:
 
     python benchmarks/training_results.py --data DIR [--only ecg,qat,...] [--runs runs] [--jobs 2]
 
@@ -9,6 +9,7 @@ Writes benchmarks/results/training/: for each study a table, a figure, and the m
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,8 @@ def brf_deploy(*arguments: str | Path) -> None:
 def carry_out(run: Run, folder: Path, data: Path) -> dict[str, Any]:
     """Train, or go on with it; evaluate the float and the integer network on the test split.
 
-    A run that diverges keeps the best model of its earlier epochs, which is evaluated; its summary is None.
+    A run that diverges keeps the best model of its earlier epochs, which is evaluated; its summary is None, and
+    `diverged` says why.
     """
     if not ((folder / SUMMARY).is_file() or (folder / DIVERGED).is_file()):
         options = ["--threads", str(run.threads), "--data", data]
@@ -70,6 +72,7 @@ def carry_out(run: Run, folder: Path, data: Path) -> dict[str, Any]:
         "name": run.name,
         "task": run.task,
         "summary": json.loads((folder / SUMMARY).read_text()) if finished else None,
+        "diverged": None if finished else diverged(folder),
         "float": evaluated(folder / MODEL, run.task, data),
         "integer": evaluated(network, run.task, data) if integer else None,
         "epochs": [json.loads(line) for line in (folder / METRICS).read_text().splitlines()],
@@ -85,13 +88,18 @@ def published(run: Run, runs: Path, data: Path) -> Path:
     return path
 
 
+def diverged(folder: Path) -> str:
+    """What the run said of its end, without the advice: which number, in which epoch."""
+    text = (folder / DIVERGED).read_text()
+    said = re.search(r"training on '[^']*': the (.+? in epoch \d+)", text)
+    return said[1] if said else text.strip().splitlines()[-1]
+
+
 def evaluated(network: Path, task: str, data: Path) -> dict[str, Any]:
-    """What `brf-deploy evaluate` says of a network on the whole test split."""
+    """What `brf-deploy evaluate` says now of a network on the whole test split; its file named within the runs."""
     result = network.with_name(f"{network.stem}-evaluation.json")
-    if not result.is_file():
-        brf_deploy("evaluate", network, "--task", task, "--data", data, "--json", result)
-    found: dict[str, Any] = json.loads(result.read_text())
-    return found
+    brf_deploy("evaluate", network, "--task", task, "--data", data, "--json", result)
+    return {**json.loads(result.read_text()), "file": f"{network.parent.name}/{network.name}"}
 
 
 def carry_out_study(study: Study, runs: Path, data: Path, jobs: int, out: Path) -> str:

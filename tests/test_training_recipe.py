@@ -79,9 +79,24 @@ def test_a_task_without_a_recipe_takes_the_general_one():
 
 
 @pytest.mark.parametrize("task", ["ecg", "smnist", "psmnist", "shd"])
-def test_each_task_of_the_paper_has_its_neurons_and_a_first_look(task):
-    kinds = {suffix: load_recipe(f"{task}{suffix}").network.neuron.kind for suffix in ("-rf", "-alif", "-quick")}
-    assert kinds == {"-rf": "rf", "-alif": "alif", "-quick": "brf"}
+def test_each_task_of_the_paper_has_its_neurons_and_a_first_look_at_each(task):
+    kinds = {"": "brf", "-rf": "rf", "-alif": "alif", "-quick": "brf", "-rf-quick": "rf", "-alif-quick": "alif"}
+    assert {suffix: load_recipe(f"{task}{suffix}").network.neuron.kind for suffix in kinds} == kinds
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name.endswith("-quick")])
+def test_a_first_look_is_at_a_shipped_recipe_and_asks_for_less(name):
+    quick, full = load_recipe(name), load_recipe(name.removesuffix("-quick"))
+    assert (quick.task, quick.objective) == (full.task, full.objective)
+    assert type(quick.network.neuron) is type(full.network.neuron)
+    assert quick.network.initial == full.network.initial
+    assert quick.epochs < full.epochs
+    assert quick.network.layers <= full.network.layers
+
+
+def test_every_task_that_takes_hours_has_a_first_look():
+    hours = {"ecg", "smnist", "psmnist", "shd", "ssc", "gsc"}
+    assert {load_recipe(name).task for name in shipped_recipes() if name.endswith("-quick")} == hours
 
 
 def fitted(name, tmp_path):
@@ -182,12 +197,22 @@ def test_the_ecg_recipe_holds_the_published_settings():
     ("{ uniform = [3, 5] }", "{ even = [3, 5] }", "neuron.omega = .* found, expected { uniform = "),
     ("{ uniform = [3, 5] }", "[3, 5]", r"neuron.omega = \[3, 5\] found, expected a table"),
     ("{ uniform = [3, 5] }", "{ uniform = [3, 5], step = 1 }", "key 'neuron.omega.step' is unknown"),
+    ("{ normal = [20, 1] }", "{ normal = [0, 0] }",
+     r"network.tau = {'normal': \[0.0, 0.0\]} found, expected time constants other than 0"),
+    ("{ normal = [20, 1] }", "{ uniform = [0, 0] }", r"network.tau = {'uniform': \[0.0, 0.0\]} found"),
+    ('kind = "brf"\ndt = 0.004\nomega = { uniform = [3, 5] }', 'kind = "lif"\ntau_mem = { normal = [0, 1e-30] }',
+     "neuron.tau_mem = .* found, expected time constants other than 0"),
     ("seed = 3", "seed = ", "not a readable TOML file"),
 ])  # fmt: skip
 def test_a_wrong_recipe_names_file_key_and_remedy(tmp_path, old, new, message):
     assert old in GOOD
     with pytest.raises(InvalidFile, match=f"recipe '.*mine.toml': .*{message}"):
         load_recipe(written(tmp_path, GOOD.replace(old, new)))
+
+
+def test_all_time_constants_may_be_the_same(tmp_path):
+    recipe = load_recipe(written(tmp_path, GOOD.replace("[20, 1]", "[20, 0]")))
+    assert recipe.network.tau == Normal(20, 0)
 
 
 def test_a_recipe_that_is_not_there(tmp_path):
